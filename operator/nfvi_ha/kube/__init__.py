@@ -1,0 +1,1 @@
+"""How we talk to Kubernetes: client, informer, Lease, Events."""

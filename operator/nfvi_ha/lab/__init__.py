@@ -1,0 +1,1 @@
+"""The simulated NFVI: a real control plane, simulated hypervisors, real processes, real faults."""
