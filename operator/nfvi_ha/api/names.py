@@ -19,6 +19,9 @@ FINALIZER_EVIDENCE: Final = f"{GROUP}/evidence"
 ANNOTATION_REPORT: Final = f"{GROUP}/report"
 """On a VMI: "false" keeps its failures from being reported (DESIGN section 4, scope)."""
 
+# On the Leases by which replicas announce themselves.
+LABEL_MEMBER_OF: Final = f"{GROUP}/member-of"
+
 # On Incidents.
 ANNOTATION_HMAC: Final = f"{GROUP}/hmac"
 FINALIZER_UNDELIVERED: Final = f"{GROUP}/undelivered"

@@ -1,0 +1,5 @@
+"""``python -m nfvi_ha``."""
+
+from nfvi_ha.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""What a cluster does centrally: scheduler, node lifecycle and KubeVirt's virt-controller, simulated."""

@@ -1,0 +1,115 @@
+"""The simulated NFVI as processes: one for the cluster's central parts, one process group per hypervisor."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.resources import NODES
+from nfvi_ha.lab.controlplane.processes import Daemon
+from nfvi_ha.lab.errors import LabFailed
+from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.objects import condition_of, name_of
+from nfvi_ha.lab.timings import LabTimings
+
+READY_SECONDS: Final = 60.0
+CLUSTER: Final = "cluster"
+
+
+class Nfvi:
+    """Starts the processes below ``directory`` and ends them. All are children of this process and die with it."""
+
+    def __init__(
+        self, directory: Path, kubeconfig: Path, nodes: Sequence[NodeSpec], timings: LabTimings, *, seed: int
+    ) -> None:
+        self._directory = directory.resolve()
+        self._kubeconfig = kubeconfig.resolve()
+        self.nodes = tuple(nodes)
+        self.timings = timings
+        self._seed = seed
+        self._daemons: dict[str, Daemon] = {}
+
+    @property
+    def hypervisors(self) -> Mapping[str, Daemon]:
+        """The hypervisor processes by node name."""
+        return {name: daemon for name, daemon in self._daemons.items() if name != CLUSTER}
+
+    def node_directory(self, node: str) -> Path:
+        """Where the node keeps its pods' directories and its control socket."""
+        return self._directory / "nodes" / node
+
+    async def start(self, client: KubeClient) -> None:
+        """Start everything and wait until all nodes are Ready and take pods.
+
+        Raises:
+            LabFailed: a process ended, or the nodes were not Ready within a minute; its message has the log's end.
+        """
+        self._spawn(CLUSTER, "nfvi_ha.lab.cluster", {})
+        for node in self.nodes:
+            self.start_hypervisor(node)
+        deadline = time.monotonic() + READY_SECONDS
+        while not await self._all_ready(client):
+            self._check_alive()
+            if time.monotonic() > deadline:
+                raise LabFailed(f"the hypervisors were not Ready within {READY_SECONDS:.0f} s\n{self._logs()}")
+            await asyncio.sleep(0.1)
+
+    def start_hypervisor(self, node: NodeSpec) -> None:
+        """Start (or, after a power-off, start again) one hypervisor."""
+        directory = self.node_directory(node.name)
+        directory.mkdir(parents=True, exist_ok=True)
+        values = {"node": node.to_json(), "directory": str(directory), "seed": self._seed}
+        self._spawn(node.name, "nfvi_ha.lab.hypervisor", values)
+
+    def freeze(self, node: str) -> None:
+        """SIGSTOP the node's kubelet and virt-handler; its VMs run on."""
+        self._signal_leader(node, signal.SIGSTOP)
+
+    def unfreeze(self, node: str) -> None:
+        """SIGCONT after ``freeze``."""
+        self._signal_leader(node, signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """End all processes; VMs die with their hypervisors."""
+        await asyncio.gather(*(daemon.stop(grace_seconds=0) for daemon in self._daemons.values()))
+        self._daemons.clear()
+
+    def _signal_leader(self, node: str, number: int) -> None:
+        identity = self._daemons[node].identity
+        if not identity.alive():
+            raise LabFailed(f"hypervisor {node} does not run")
+        os.kill(identity.pid, number)
+
+    def _spawn(self, name: str, module: str, values: dict[str, Any]) -> None:
+        directory = self._directory / "nfvi"
+        directory.mkdir(parents=True, exist_ok=True)
+        config = directory / f"{name}.json"
+        values = {**values, "kubeconfig": str(self._kubeconfig), "timings": self.timings.to_json()}
+        config.write_bytes(orjson.dumps(values))
+        argv = [sys.executable, "-m", module, str(config)]
+        self._daemons[name] = Daemon.spawn(name, argv, log=directory / f"{name}.log", cwd=directory, detach=False)
+
+    async def _all_ready(self, client: KubeClient) -> bool:
+        ready = {
+            name_of(node)
+            for node in await client.list(NODES)
+            if (condition_of(node, "Ready") or {}).get("status") == "True"
+            and not (node.get("spec") or {}).get("taints")
+        }
+        return ready >= {node.name for node in self.nodes}
+
+    def _check_alive(self) -> None:
+        dead = [name for name, daemon in self._daemons.items() if not daemon.alive()]
+        if dead:
+            raise LabFailed(f"process of {', '.join(dead)} ended\n{self._logs(dead)}")
+
+    def _logs(self, names: Sequence[str] | None = None) -> str:
+        chosen = names if names is not None else list(self._daemons)
+        return "\n".join(f"--- {name}: {self._daemons[name].log}\n{self._daemons[name].log_tail(8)}" for name in chosen)

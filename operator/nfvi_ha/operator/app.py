@@ -1,0 +1,393 @@
+"""The operator process: everything is made, wired and started here, and stopped in order."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import signal
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from nfvi_ha.api.names import API_VERSION
+from nfvi_ha.core.fault import FaultKind
+from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
+from nfvi_ha.core.incident_book import IncidentBook
+from nfvi_ha.core.views import VmView
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import KubeError
+from nfvi_ha.kube.lease import LeaseElector, LeaseMetrics
+from nfvi_ha.kube.membership import Membership
+from nfvi_ha.kube.recorder import EventRecorder, RecorderMetrics
+from nfvi_ha.kube.resources import NAMESPACES
+from nfvi_ha.operator import reasons
+from nfvi_ha.operator.clock import Clock
+from nfvi_ha.operator.endpoints import EndpointController
+from nfvi_ha.operator.freshness import NodeFreshness
+from nfvi_ha.operator.gather import Gatherer
+from nfvi_ha.operator.incident_record import IncidentRecord
+from nfvi_ha.operator.kopf_thread import KopfThread
+from nfvi_ha.operator.ledger import Ledger
+from nfvi_ha.operator.metrics import OperatorMetrics
+from nfvi_ha.operator.outbox import Outbox
+from nfvi_ha.operator.own_kinds import OwnKinds
+from nfvi_ha.operator.recovery import RecoveryTeller
+from nfvi_ha.operator.replicaset_controller import ReplicaSetController
+from nfvi_ha.operator.reporter import Reporter
+from nfvi_ha.operator.server import ProbeServer
+from nfvi_ha.operator.set_status import StatusWriter
+from nfvi_ha.operator.settings import LEASE_NAME, OperatorSettings
+from nfvi_ha.operator.vm_actions import VmActions
+from nfvi_ha.operator.vm_watch import VmWatch
+from nfvi_ha.operator.watches import Reactions, Watches
+from nfvi_ha.operator.workqueue import WorkQueue
+from nfvi_ha.operator.world import EndpointEntry, SetEntry, SetKey, World
+from nfvi_ha.reporting.delivery import Deliverer
+from nfvi_ha.reporting.metrics import DeliveryMetrics
+from nfvi_ha.reporting.outcome import DeliveryOutcome
+
+log = logging.getLogger(__name__)
+
+WRITE_MARGIN_SECONDS: Final = 0.5
+"""No change is begun when the Lease is ours for less."""
+SWEEP_SECONDS: Final = 30.0
+STATUS_SECONDS: Final = 1.0
+"""How far an endpoint's counts in its status may lag."""
+STOP_SECONDS: Final = 5.0
+COMPONENT: Final = "nfvi-ha.io/operator"
+
+
+class Operator:
+    """One operator replica. Make it on a running loop; ``run`` ends when ``stop`` was called."""
+
+    def __init__(self, settings: OperatorSettings, client: KubeClient, cluster: str) -> None:
+        self._settings = settings
+        self._client = client
+        self._registry = CollectorRegistry()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._stopping = asyncio.Event()
+        self._clock = clock = Clock()
+        self._metrics = metrics = OperatorMetrics(self._registry)
+        self._elector = LeaseElector(
+            client,
+            settings.namespace,
+            LEASE_NAME,
+            settings.identity,
+            on_change=self._on_leadership,
+            metrics=LeaseMetrics(self._registry),
+        )
+        self._membership = Membership(client, self._elector, settings.namespace, LEASE_NAME)
+        # Every change goes through this lane: it is refused when the Lease is not surely ours.
+        changes = client.lane(guard=self._elector.guard(WRITE_MARGIN_SECONDS))
+        self._recorder = EventRecorder(client, COMPONENT, settings.identity, metrics=RecorderMetrics(self._registry))
+        self._world = world = World(NodeFreshness())
+        self._book = book = IncidentBook()
+        self._ledger = ledger = Ledger()
+        self._deliverer = Deliverer(
+            on_outcome=self._on_outcome,
+            on_reachable=self._on_reachable,
+            metrics=DeliveryMetrics(self._registry),
+        )
+        self._outbox = Outbox(
+            client=changes,
+            book=book,
+            ledger=ledger,
+            namespace=settings.namespace,
+            cluster=cluster,
+            on_written=self._on_written,
+        )
+        self._reporter = Reporter(
+            book=book,
+            ledger=ledger,
+            submitter=self._deliverer,
+            rank=lambda: self._membership.rank,
+            mark=self._mark,
+            after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
+            on_step=self._tell_step,
+            clock=clock,
+            metrics=metrics,
+            cluster=cluster,
+            source=f"operator/{settings.identity}",
+        )
+        self._vm_watch = VmWatch(
+            world=world,
+            book=book,
+            reporter=self._reporter,
+            client=client,
+            clock=clock,
+            leading=self._leads,
+            ready=self._synced,
+            spawn=self._spawn,
+        )
+        self._watches = Watches(client, world, settings.namespace, self._reactions(), self._registry)
+        self._endpoints = EndpointController(
+            world=world,
+            secrets=self._watches.secrets,
+            deliverer=self._deliverer,
+            client=changes,
+            emit=self._emit_endpoint,
+            leading=self._leads,
+            clock=clock,
+            metrics=metrics,
+        )
+        self._status = StatusWriter(changes, clock)
+        self._sets = ReplicaSetController(
+            world=world,
+            gatherer=Gatherer(world, book, clock, self._vm_watch.evidence, self._outbox.is_written),
+            actions=VmActions(changes, world),
+            status=self._status,
+            teller=RecoveryTeller(book, self._reporter, clock),
+            emit=self._emit_set,
+            leading=self._leads,
+            wake=lambda key, seconds: self._set_queue.add_after(key, seconds),
+            clock=clock,
+            metrics=metrics,
+        )
+        self._set_queue: WorkQueue[SetKey] = self._queue("sets", self._sets.reconcile, settings.workers)
+        self._record_queue: WorkQueue[str] = self._queue("records", self._outbox.write, settings.record_workers)
+        self._endpoint_queue: WorkQueue[str] = self._queue("endpoints", self._endpoints.reconcile, 2)
+        self._own_kinds = OwnKinds(world, client, on_set=self._set_queue.add, on_endpoint=self._on_endpoint)
+        self._kopf = KopfThread(self._own_kinds, lambda error: metrics.work_error("kopf", error))
+        self._server = ProbeServer(self._registry, self._not_ready)
+
+    def stop(self) -> None:
+        """Ask for a graceful end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``; what is under way then gets 5 s.
+
+        Raises:
+            OSError: the port of the probes cannot be used.
+        """
+        port = await self._server.start(self._settings.host, self._settings.port, self._settings.port_file)
+        log.info("operator starts", extra={"identity": self._settings.identity, "port": port})
+        for work in (
+            self._elector.run(),
+            self._membership.run(),
+            self._recorder.run(),
+            self._watches.run(),
+            self._own_kinds.run(),
+            self._begin(),
+        ):
+            self._spawn(work)
+        self._kopf.start()
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._end()
+
+    async def _begin(self) -> None:
+        """Nothing is judged or changed before everything was seen once."""
+        await asyncio.gather(self._watches.wait_synced(), self._own_kinds.synced.wait())
+        log.info("synced", extra={"vms": len(self._world.vms), "sets": len(self._world.sets)})
+        gc.freeze()  # what is there now stays; later collections need not look at it
+        self._endpoints.refresh()
+        self._vm_watch.judge_all()
+        for queue in (self._set_queue, self._record_queue, self._endpoint_queue):
+            self._spawn(queue.run())
+        self._spawn(self._sweep())
+        self._on_leadership(self._leads())
+
+    async def _sweep(self) -> None:
+        """What no event asks for: leftovers, refused memory, VMs gone without a successor."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            for key in self._world.sets:
+                self._set_queue.add(key)
+            if self._leads():
+                self._vm_watch.clear_gone()
+                self._reporter.resume()
+                for vm in self._world.vms.values():
+                    if vm.owner is not None and vm.owner.kind == "VNFReplicaSet":
+                        self._set_queue.add((vm.namespace, vm.owner.name))
+
+    async def _end(self) -> None:
+        """Stop changing, hand the Lease on, let notifications under way arrive, close."""
+        log.info("operator stops")
+        grace = STOP_SECONDS / 2
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(
+            self._elector.release(),
+            self._membership.leave(),
+            self._deliverer.close(grace),
+            self._recorder.flush(grace),
+            self._kopf.stop(grace),
+        )
+        await self._server.stop()
+
+    def _on_leadership(self, leads: bool) -> None:
+        log.info("leadership", extra={"leads": leads, "identity": self._settings.identity})
+        self._sets.forget_written()
+        self._status.forget()
+        self._endpoints.forget_written()
+        if not leads or not self._synced():
+            return
+        # The book may lack what the last leader did not write: judge everything anew, then finish what is open.
+        self._vm_watch.judge_all()
+        self._reporter.resume()
+        for key in self._world.sets:
+            self._set_queue.add(key)
+        for name in self._world.endpoints:
+            self._endpoint_queue.add(name)
+
+    def _reactions(self) -> Reactions:
+        return Reactions(
+            judge=self._vm_watch.judge,
+            vm_gone=self._on_vm_gone,
+            judge_node=self._vm_watch.judge_node,
+            reconcile=lambda key: self._set_queue.add(key),
+            incident=self._on_incident,
+            secrets_changed=self._on_secrets,
+        )
+
+    def _on_vm_gone(self, vm: VmView) -> None:
+        if self._leads() and self._synced():
+            self._vm_watch.clear_vm(vm)
+
+    def _on_incident(self, old: IncidentRecord | None, new: IncidentRecord | None) -> None:
+        if new is not None:
+            self._outbox.learn(new)
+            self._reporter.learn(new)
+        elif old is not None:
+            for store in (self._outbox, self._ledger, self._book):
+                store.forget(old.incident.id)
+
+    def _on_endpoint(self, name: str) -> None:
+        if self._synced():
+            self._endpoints.refresh()
+            self._endpoint_queue.add(name)
+
+    def _on_secrets(self) -> None:
+        if self._synced():
+            self._endpoints.refresh()
+            for name in self._world.endpoints:
+                self._endpoint_queue.add(name)
+
+    def _on_outcome(self, outcome: DeliveryOutcome) -> None:
+        self._reporter.on_outcome(outcome)
+        self._endpoint_queue.add_after(outcome.endpoint, STATUS_SECONDS)
+
+    def _on_reachable(self, name: str, reachable: bool, reason: str) -> None:
+        self._endpoints.tell_reachable(name, reachable, reason)
+        self._endpoint_queue.add(name)
+
+    def _on_written(self, incident: str) -> None:
+        known = self._book.get(incident)
+        if known is not None and known.fault.vnf:
+            self._set_queue.add((known.fault.resource.namespace, known.fault.vnf))
+
+    def _mark(self, incident: str, seconds: float) -> None:
+        if self._leads():
+            self._record_queue.add_after(incident, seconds)
+
+    def _tell_step(self, incident: Incident, step: Step) -> None:
+        """The incident's story as Kubernetes Events on the resource it is about."""
+        if not self._leads():
+            return
+        fault = incident.fault
+        api_version = "kubevirt.io/v1" if fault.resource.kind == "VirtualMachineInstance" else API_VERSION
+        regarding = {
+            "apiVersion": api_version,
+            "kind": fault.resource.kind,
+            "namespace": fault.resource.namespace,
+            "name": fault.resource.name,
+            "uid": fault.resource.uid,
+        }
+        if step.name == STEP_RAISED:
+            self._recorder.emit(
+                regarding, reasons.WARNING, _EVENT_REASONS[fault.kind], f"{fault.cause}: {fault.message}", "Report"
+            )
+        elif step.name == STEP_CLEARED:
+            note = f"{fault.kind}: {step.message} ({incident.id})"
+            self._recorder.emit(regarding, reasons.NORMAL, reasons.FAULT_CLEARED, note, "Recover")
+
+    def _emit_set(self, entry: SetEntry, type_: str, reason: str, note: str) -> None:
+        regarding = _reference("VNFReplicaSet", entry.name, entry.uid) | {"namespace": entry.namespace}
+        self._recorder.emit(regarding, _event_type(type_), reason, note, "Reconcile")
+
+    def _emit_endpoint(self, entry: EndpointEntry, type_: str, reason: str, note: str) -> None:
+        if self._leads():
+            regarding = _reference("VIMEndpoint", entry.name, entry.uid)
+            self._recorder.emit(regarding, _event_type(type_), reason, note, "Deliver")
+
+    def _leads(self) -> bool:
+        return self._elector.is_leader
+
+    def _synced(self) -> bool:
+        return self._watches.synced() and self._own_kinds.synced.is_set()
+
+    def _not_ready(self) -> list[str]:
+        missing = [f"informer {name} is not synced" for name in self._watches.unsynced()]
+        if not self._own_kinds.synced.is_set() or not self._kopf.ready:
+            missing.append("own kinds are not watched")
+        if not self._elector.holder:
+            missing.append("no replica holds the Lease")
+        return missing
+
+    def _queue(self, name: str, work: Any, concurrency: int) -> WorkQueue[Any]:
+        return WorkQueue(name, work, concurrency=concurrency, on_error=self._metrics.work_error, jitter=random.random)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A loop that must never end has ended: better to be started anew than to be half dead.
+            log.critical("operator task failed", exc_info=error)
+            self._metrics.work_error("operator", error if isinstance(error, Exception) else RuntimeError(str(error)))
+            self.stop()
+
+
+_EVENT_REASONS: Final = {
+    FaultKind.VM_FAILED: reasons.VM_FAILED,
+    FaultKind.VM_UNREADY: reasons.VM_UNREADY,
+    FaultKind.VM_PAUSED: reasons.VM_PAUSED,
+    FaultKind.REPLICAS_BELOW: reasons.REPLICAS_BELOW,
+}
+
+
+def _reference(kind: str, name: str, uid: str) -> dict[str, str]:
+    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid}
+
+
+def _event_type(type_: str) -> Any:
+    return type_
+
+
+async def run_operator(settings: OperatorSettings) -> None:
+    """Connect and run one replica until SIGTERM or SIGINT.
+
+    Raises:
+        KubeConfigError: no usable credentials.
+        OSError: the port of the probes cannot be used.
+    """
+    if settings.kubeconfig is not None:
+        os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf finds its credentials by itself
+    async with await KubeClient.connect(settings.kubeconfig, user_agent="nfvi-ha-operator") as client:
+        cluster = settings.cluster or await _cluster_id(client)
+        operator = Operator(settings, client, cluster)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, operator.stop)
+        with contextlib.suppress(asyncio.CancelledError):
+            await operator.run()
+
+
+async def _cluster_id(client: KubeClient) -> str:
+    """The uid of namespace kube-system, which every cluster has and no two share."""
+    while True:
+        try:
+            return str((await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
+        except KubeError as error:
+            log.warning("API server not reached", extra={"error": str(error)})
+            await asyncio.sleep(0.5)

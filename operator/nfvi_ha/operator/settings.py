@@ -1,0 +1,29 @@
+"""What the operator is told at its start."""
+
+from dataclasses import dataclass
+from typing import Final
+
+LEASE_NAME: Final = "nfvi-ha-operator"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSettings:
+    """Options of one operator process."""
+
+    kubeconfig: str | None = None
+    """Path; None for in-cluster credentials or the usual places."""
+    namespace: str = "nfvi-ha-system"
+    """Our own: Lease, Secrets of endpoints, Incidents of cluster-scoped resources."""
+    identity: str = ""
+    """This replica's name in Leases, logs and notifications; the pod's name."""
+    cluster: str = ""
+    """Name of this NFVI in notifications; "" takes the uid of namespace kube-system."""
+    host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
+    port: int = 8080
+    """Of /livez, /readyz and /metrics; 0 takes a free one."""
+    port_file: str | None = None
+    """Where to write the port, for whoever asked for a free one."""
+    workers: int = 8
+    """VNFReplicaSets reconciled at a time."""
+    record_workers: int = 16
+    """Incident records written at a time."""

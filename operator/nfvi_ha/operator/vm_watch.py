@@ -1,0 +1,172 @@
+"""From changes of VMIs and launcher pods to faults (H2): the way that must be fast."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from nfvi_ha.api.names import LABEL_SLOT
+from nfvi_ha.core.detection import Finding, Sight, find_faults
+from nfvi_ha.core.evidence import find_evidence
+from nfvi_ha.core.fault import Evidence, FaultKind, ResourceRef
+from nfvi_ha.core.incident_book import IncidentBook
+from nfvi_ha.core.views import VmView
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import KubeError, NotFound
+from nfvi_ha.kube.resources import VMIS
+from nfvi_ha.kube.views import vm_view
+from nfvi_ha.operator.clock import Clock
+from nfvi_ha.operator.reporter import Reporter
+from nfvi_ha.operator.world import World
+
+log = logging.getLogger(__name__)
+
+CONFIRM_SECONDS: Final = 0.25
+"""Bound of the fresh read that a fault seen on a pod is held against; after it the fault is reported all the same."""
+MESSAGE_READY: Final = "the VM is ready again"
+MESSAGE_ENDED: Final = "the VM ended; see its vm.failed incident or its deletion"
+MESSAGE_SUCCESSOR: Final = "a VM of the same name is ready"
+MESSAGE_REMOVED: Final = "the VM was removed and nothing replaces it"
+
+
+class VmWatch:
+    """Judges a VM each time something about it changes.
+
+    Every replica judges and reports; only the leader clears (``leading``), for a clear's place in the incident
+    depends on the actions before it.
+    """
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        book: IncidentBook,
+        reporter: Reporter,
+        client: KubeClient,
+        clock: Clock,
+        leading: Callable[[], bool],
+        ready: Callable[[], bool],
+        spawn: Callable[..., object],
+    ) -> None:
+        self._world = world
+        self._book = book
+        self._reporter = reporter
+        self._client = client
+        self._clock = clock
+        self._leading = leading
+        self._ready = ready
+        self._spawn = spawn
+        self._confirming: set[str] = set()
+
+    def judge(self, vm_uid: str, seen_at: float) -> None:
+        """Report what is wrong with a VM now, clear what is over.
+
+        Until all watches are synced nothing is judged: a pod that was not listed yet is not gone.
+        """
+        vm = self._world.vms.get(vm_uid)
+        if vm is None or not self._ready():
+            return
+        findings = find_faults(self.sight(vm))
+        for finding in findings:
+            if finding.unconfirmed and self._book.open_incident(finding.fault.resource, finding.fault.kind) is None:
+                self._confirm(vm, finding, seen_at)
+            else:
+                self._reporter.raise_fault(finding.fault, seen_at)
+        if self._leading():
+            self._clear_over(vm, {finding.fault.kind for finding in findings})
+
+    def judge_all(self) -> None:
+        """Judge every VM: after the first sync, and on becoming leader."""
+        for vm_uid in tuple(self._world.vms):
+            self.judge(vm_uid, self._clock.monotonic())
+        if self._leading():
+            self.clear_gone()
+
+    def judge_node(self, node: str, seen_at: float) -> None:
+        """A node became fresh: what it said before may be evidence now."""
+        for vm in self._world.vms_on(node):
+            self.judge(vm.uid, seen_at)
+
+    def clear_gone(self) -> None:
+        """Clear incidents of VMs that are gone and that no VNFReplicaSet replaces (leader only)."""
+        for incident in self._book.open_incidents():
+            resource = incident.fault.resource
+            if resource.kind != "VirtualMachineInstance" or resource.uid in self._world.vms:
+                continue
+            if incident.fault.kind is not FaultKind.VM_FAILED:
+                self._reporter.clear(incident.id, MESSAGE_ENDED)
+            elif not incident.fault.vnf and not self._world.vms_named(resource.namespace, resource.name):
+                self._reporter.clear(incident.id, MESSAGE_REMOVED)
+
+    def clear_vm(self, vm: VmView) -> None:
+        """A VM left the API: what was wrong with it, short of its failure, is over (leader only)."""
+        for incident in self._book.of_resource(resource_of(vm)):
+            if incident.fault.resource.uid == vm.uid and incident.fault.kind is not FaultKind.VM_FAILED:
+                self._reporter.clear(incident.id, MESSAGE_ENDED)
+
+    def sight(self, vm: VmView) -> Sight:
+        """All that is seen of a VM now."""
+        entry = self._world.set_of(vm)
+        slot = vm.label(LABEL_SLOT)
+        return Sight(
+            vm,
+            self._world.pods_of(vm.uid),
+            self.evidence(vm),
+            self._clock.now(),
+            entry.name if entry else "",
+            int(slot) if entry and slot.isascii() and slot.isdigit() else None,
+        )
+
+    def evidence(self, vm: VmView) -> Evidence | None:
+        """Evidence that covers the VM: what is on record counts for good, the rest is judged now."""
+        recorded = self._book.evidence_for(resource_of(vm))
+        if recorded is not None:
+            return recorded
+        fresh = self._world.freshness.fresh_nodes(self._clock.monotonic()) if _may_have_ended(vm, self._world) else ()
+        return find_evidence(vm, self._world.pods_of(vm.uid), fresh, self._clock.now())
+
+    def _clear_over(self, vm: VmView, present: set[FaultKind]) -> None:
+        for incident in self._book.of_resource(resource_of(vm)):
+            kind = incident.fault.kind
+            if incident.cleared:
+                continue
+            if incident.fault.resource.uid != vm.uid:
+                if kind is FaultKind.VM_FAILED and vm.ready and vm.phase == "Running":
+                    self._reporter.clear(incident.id, MESSAGE_SUCCESSOR)
+            elif kind is not FaultKind.VM_FAILED and kind not in present:
+                self._reporter.clear(incident.id, MESSAGE_ENDED if vm.final or vm.deleting else MESSAGE_READY)
+
+    def _confirm(self, vm: VmView, finding: Finding, seen_at: float) -> None:
+        if vm.uid not in self._confirming:
+            self._confirming.add(vm.uid)
+            self._spawn(self._hold_against_fresh_read(vm, finding, seen_at))
+
+    async def _hold_against_fresh_read(self, vm: VmView, finding: Finding, seen_at: float) -> None:
+        """Read the VMI itself; if that takes too long, report with what we have."""
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                fresh = vm_view(await self._client.get(VMIS, vm.name, vm.namespace))
+        except NotFound:
+            return
+        except (KubeError, TimeoutError) as error:
+            log.warning("fault not confirmed", extra={"object": f"{vm.namespace}/{vm.name}", "error": str(error)})
+            self._reporter.raise_fault(finding.fault, seen_at)
+            return
+        finally:
+            self._confirming.discard(vm.uid)
+        if fresh is None or fresh.uid != vm.uid:
+            return
+        sight = replace(self.sight(fresh), vm=fresh)
+        for confirmed in find_faults(sight):
+            self._reporter.raise_fault(confirmed.fault, seen_at)
+
+
+def resource_of(vm: VmView) -> ResourceRef:
+    """The VM as the resource of a fault."""
+    return ResourceRef("VirtualMachineInstance", vm.namespace, vm.name, vm.uid)
+
+
+def _may_have_ended(vm: VmView, world: World) -> bool:
+    """Spares most VMs the look at all nodes' freshness."""
+    return vm.final or any(pod.compute_exit_code is not None for pod in world.pods_of(vm.uid))

@@ -1,0 +1,1 @@
+"""Tests of nfvi_ha.reporting."""
