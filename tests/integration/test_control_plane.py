@@ -1,23 +1,25 @@
 """The control plane itself: what it serves, how it fails on demand, and that it leaves nothing behind."""
 
 import asyncio
-import json
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
 
-from nfvi_ha.lab.controlplane import ApiCallFailed, ControlPlane, ControlPlaneError
+from nfvi_ha.lab.controlplane import ApiCallFailed, ControlPlane, ControlPlaneError, session
 from nfvi_ha.lab.controlplane.assets import Assets
+from nfvi_ha.lab.controlplane.flags import Ports
 from nfvi_ha.lab.controlplane.kubectl import Kubectl
+from nfvi_ha.lab.controlplane.layout import Layout, Record
 from nfvi_ha.lab.controlplane.processes import ProcessId
 from nfvi_ha.lab.controlplane.selftest import exercise
 
@@ -61,31 +63,42 @@ async def test_stop_leaves_no_process_no_port_and_no_directory(assets: Assets) -
     assert not plane.layout.root.exists()
 
 
-async def test_nothing_survives_a_killed_parent(assets: Assets, tmp_path: Path) -> None:
-    program = (
-        "import asyncio, sys; from pathlib import Path; from nfvi_ha.lab.controlplane import ControlPlane, Assets\n"
-        "a = Assets(*(Path(p) if p else None for p in sys.argv[2:6]), version=(0, 0, 0), source='test')\n"
-        "async def main():\n"
-        "    await ControlPlane.start(Path(sys.argv[1]), assets=a); print('up', flush=True); await asyncio.sleep(600)\n"
-        "asyncio.run(main())\n"
-    )
-    binaries = (assets.kube_apiserver, assets.kube_controller_manager or "", assets.etcd, "")
-    parent = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path), *map(str, binaries)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert parent.stdout is not None
-        assert await asyncio.to_thread(parent.stdout.readline) == "up\n"
-        record = json.loads((tmp_path / "control-plane.json").read_text())
-        identities = [ProcessId(**identity) for identity in record["processes"].values()]
-        assert len(identities) >= 2
-        assert all(identity.alive() for identity in identities)
-    finally:
-        parent.kill()
-        parent.wait()
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from nfvi_ha.lab.controlplane import Assets, ControlPlane
+
+async def main():
+    paths = [Path(path) if path else None for path in sys.argv[2:]]
+    await ControlPlane.start(Path(sys.argv[1]), assets=Assets(*paths, version=(0, 0, 0), source="test"))
+    print("up", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def parent(assets: Assets, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that runs a control plane in ``tmp_path``; it says "up" when that is ready."""
+    manager = assets.kube_controller_manager or ""
+    command = [sys.executable, "-c", PARENT, tmp_path, assets.kube_apiserver, manager, assets.etcd, ""]
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+async def test_nothing_survives_a_killed_parent(parent: subprocess.Popen[str], tmp_path: Path) -> None:
+    assert parent.stdout is not None
+    assert await asyncio.to_thread(parent.stdout.readline) == "up\n"
+    record = Record.read(Layout.at(tmp_path))
+    assert record is not None
+    assert {"etcd", "kube-apiserver"} <= set(record.running())
+
+    parent.kill()
 
     async def all_gone() -> bool:
-        return not any(identity.alive() for identity in identities)
+        return record.running() == []
 
     await eventually(all_gone, seconds=10)
 
@@ -93,14 +106,8 @@ async def test_nothing_survives_a_killed_parent(assets: Assets, tmp_path: Path) 
 async def test_second_control_plane_in_the_same_directory_is_refused(assets: Assets, tmp_path: Path) -> None:
     identity = ProcessId.of(os.getpid())
     assert identity is not None
-    record = {
-        "ports": {"apiserver": 1, "etcd_client": 2, "etcd_peer": 3},
-        "processes": {"etcd": {"pid": identity.pid, "start_ticks": identity.start_ticks}},
-        "version": [1, 20, 2],
-        "source": "test",
-        "detached": True,
-    }
-    (tmp_path / "control-plane.json").write_text(json.dumps(record))
+    layout = Layout.at(tmp_path)
+    Record(Ports(1, 2, 3), {"etcd": identity}, assets, detached=True).write(layout)
 
     with pytest.raises(ControlPlaneError, match="already has a running control plane"):
         await ControlPlane.start(tmp_path, assets=assets)
@@ -248,30 +255,45 @@ async def test_start_failure_names_the_log_and_leaves_nothing(assets: Assets, tm
     with pytest.raises(ControlPlaneError, match="no such luck"):
         await ControlPlane.start(tmp_path / "state", assets=sick)
 
-    assert not (tmp_path / "state" / "control-plane.json").exists()
-    etcd_log = tmp_path / "state" / "logs" / "etcd.log"
-    assert etcd_log.exists()
-    command_lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)]
-    assert not [line for line in command_lines if str(tmp_path).encode() in line and b"etcd" in line]
+    assert Record.read(Layout.at(tmp_path / "state")) is None
+    assert processes_mentioning(tmp_path / "state") == []
 
 
-def readable(path: Path) -> bool:
+def processes_mentioning(path: Path) -> list[bytes]:
+    found = []
+    for command_line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended while we looked
+            found.append(command_line.read_bytes())
+    return [words for words in found if str(path).encode() in words]
+
+
+async def test_lab_goes_on_after_its_command_and_is_found_again(assets: Assets, tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    assert (await session.status(lab))["state"] == "Stopped"
+    started = await session.up(lab, assets=assets)
     try:
-        path.read_bytes()
-    except OSError:  # it ended while we looked
-        return False
-    return True
+        again = await session.up(lab, assets=assets)
+        state = await session.status(lab)
+        assert again == started
+        assert state["state"] == "Running"
+        assert {process["name"] for process in state["processes"] if process["alive"]} >= {"etcd", "kube-apiserver"}
+        assert session.kubeconfig(lab) == started.kubeconfig
 
+        await ControlPlane.attach(lab).restart_apiserver()
+        assert (await session.status(lab))["state"] == "Running"
 
-def test_signal_is_not_sent_to_a_stranger_with_a_reused_id() -> None:
-    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    try:
-        real = ProcessId.of(child.pid)
-        assert real is not None
-        stranger = ProcessId(child.pid, real.start_ticks - 1)
-        assert not stranger.alive()
-        assert not stranger.signal(signal.SIGKILL)
-        assert child.poll() is None
+        ControlPlane.attach(lab).processes()["etcd"].identity.signal(signal.SIGKILL)
+
+        async def broken() -> bool:
+            return bool((await session.status(lab))["state"] == "Broken")
+
+        await eventually(broken)
     finally:
-        child.kill()
-        child.wait()
+        stopped = await session.down(lab)
+
+    assert "kube-apiserver" in stopped
+    assert processes_mentioning(lab) == []
+    assert not list(lab.rglob("*.key"))
+    assert await session.down(lab) == []
+    with pytest.raises(ControlPlaneError, match="nfvi-ha lab up"):
+        session.kubeconfig(lab)

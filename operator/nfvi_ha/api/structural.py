@@ -4,6 +4,7 @@ Every reference is inlined; there are no unions and no nulls, one type everywher
 dropped, and what cannot be expressed in one is refused.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -120,7 +121,7 @@ def _with_bounds(schema: Schema) -> None:
             schema[bound.lower()] = schema[f"exclusive{bound}"]
             schema[f"exclusive{bound}"] = True
     if schema.get("type") == "integer":
-        small = schema.get("maximum", INT32_MAX + 1) <= INT32_MAX and schema.get("minimum", -INT32_MAX) >= -INT32_MAX
+        small = schema.get("minimum", -math.inf) >= -INT32_MAX and schema.get("maximum", math.inf) <= INT32_MAX
         schema["format"] = "int32" if small else "int64"
         if schema.get("maximum") == INT64_MAX:
             del schema["maximum"]  # the API server reads bounds as floats, which cannot hold it

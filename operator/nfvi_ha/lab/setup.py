@@ -1,6 +1,7 @@
 """Puts the CRDs into the API server."""
 
 import asyncio
+import re
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -21,8 +22,12 @@ CEL_SINCE: Final = (1, 25)
 async def server_version(client: KubeClient) -> tuple[str, tuple[int, int]]:
     """The server's version as text, e.g. "v1.20.2", and as (major, minor)."""
     answer = await client.get_path("/version")
-    digits = ["".join(filter(str.isdigit, answer[key])) for key in ("major", "minor")]
-    return str(answer["gitVersion"]), (int(digits[0]), int(digits[1]))
+    # Not "major" and "minor": a build without release flags leaves them empty.
+    text = str(answer["gitVersion"])
+    match = re.match(r"v(\d+)\.(\d+)", text)
+    if match is None:
+        raise LabFailed(f"the API server says it is version {text!r}; expected one like v1.20.2")
+    return text, (int(match[1]), int(match[2]))
 
 
 async def apply_crds(client: KubeClient) -> None:

@@ -1,6 +1,6 @@
 """kopf's handlers for our own kinds: each hands its event on and does nothing else.
 
-Only ``on.event``, startup and cleanup: kopf's create/update/delete/timer handlers would write to objects from every
+Only ``on.event`` and the activities startup, login and cleanup: kopf's create/update/delete/timer handlers would write to objects from every
 replica, also from those that do not lead.
 """
 
@@ -37,6 +37,10 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
     async def _startup(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
 
+    @kopf.on.login(registry=registry, id="login")
+    async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return log_in(**kwargs)
+
     @kopf.on.event(GROUP, VERSION, "vnfreplicasets", registry=registry, id="vnfreplicaset")
     async def _vnfreplicaset(event: Any, **_: Any) -> None:
         feed.vnfreplicaset(event)
@@ -50,6 +54,18 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
         feed.stopped()
 
     return registry
+
+
+def log_in(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """Credentials as our own client finds them: $KUBECONFIG, else the pod's, else by the client library's plugins.
+
+    kopf's own choice of these comes only with its global registry.
+    """
+    return (
+        kopf.login_with_kubeconfig(**kwargs)
+        or kopf.login_with_service_account(**kwargs)
+        or kopf.login_via_client(**kwargs)
+    )
 
 
 def configure(settings: kopf.OperatorSettings) -> None:

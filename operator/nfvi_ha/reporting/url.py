@@ -48,7 +48,7 @@ def judge_url(text: str, *, allow_insecure: bool) -> Target:
             _FIELD,
             "http:// sends notifications in the clear; use https://, or set spec.allowInsecure",
         )
-    if url.raw_user is not None or url.raw_password is not None or "@" in url.authority:
+    if "@" in re.split(r"[/?#]", text.partition("://")[2], maxsplit=1)[0]:
         raise EndpointRefused(
             refusal.URL_CREDENTIALS_REFUSED, _FIELD, "user and password do not belong into a URL; use spec.auth.basic"
         )

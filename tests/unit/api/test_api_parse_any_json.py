@@ -18,7 +18,7 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=20)
     | st.sampled_from(["0s", "5m", "100%", "https://a/", "http://a/", "app", "In", "None", "\ud800", "10000000h"])
 )

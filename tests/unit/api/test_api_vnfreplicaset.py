@@ -1,6 +1,6 @@
 """What a VNFReplicaSet may say, and how one that may not is refused."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from api_samples import changed, example
@@ -229,4 +229,4 @@ def test_percentages_round_so_that_an_update_can_always_go_on(
 
 
 def test_every_state_of_the_planner_can_be_written() -> None:
-    assert {state.value for state in snapshot.SlotState} <= set(SlotState.__args__)
+    assert {state.value for state in snapshot.SlotState} <= set(get_args(SlotState))

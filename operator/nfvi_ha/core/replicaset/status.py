@@ -81,12 +81,14 @@ def _available(spec: ReplicaSetSpec, counts: Counts) -> ConditionValue:
 def _progressing(
     spec: ReplicaSetSpec, counts: Counts, records: Sequence[SlotRecord], stalled_seconds: float
 ) -> ConditionValue:
-    if counts.ready == counts.updated == counts.replicas == spec.replicas:
+    # With OnDelete an outdated VM waits for its user, not for us.
+    updated = counts.updated if spec.rolling else counts.replicas
+    if counts.ready == updated == counts.replicas == spec.replicas:
         return ConditionValue(words.PROGRESSING, status=True, reason=words.STEADY)
     refused = next((record for record in records if record.reason in REFUSALS), None)
     if refused is not None:
         return ConditionValue(words.PROGRESSING, status=False, reason=refused.reason, message=refused.message)
-    if stalled_seconds > spec.progress_deadline_seconds:
+    if stalled_seconds > spec.progress_deadline_seconds and not spec.paused:
         message = f"no progress for {int(stalled_seconds)} s"
         return ConditionValue(words.PROGRESSING, status=False, reason=words.DEADLINE_EXCEEDED, message=message)
     outdated = counts.replicas - counts.updated

@@ -85,12 +85,14 @@ def place(spec: JsonObject, set_name: str, placement: Placement) -> None:
     selector = {"matchLabels": {names.LABEL_VNFRS: set_name}}
     term = {"labelSelector": selector, "topologyKey": placement.topology_key}
     if placement.anti_affinity in {"Required", "Preferred"}:
-        anti = spec.setdefault("affinity", {}).setdefault("podAntiAffinity", {})
+        # An author's explicit null counts as absent, here and below.
+        spec["affinity"] = affinity = spec.get("affinity") or {}
+        affinity["podAntiAffinity"] = anti = affinity.get("podAntiAffinity") or {}
         if placement.anti_affinity == "Required":
-            anti.setdefault("requiredDuringSchedulingIgnoredDuringExecution", []).append(term)
+            _append(anti, "requiredDuringSchedulingIgnoredDuringExecution", term)
         else:
             weighted = {"weight": 100, "podAffinityTerm": term}
-            anti.setdefault("preferredDuringSchedulingIgnoredDuringExecution", []).append(weighted)
+            _append(anti, "preferredDuringSchedulingIgnoredDuringExecution", weighted)
     if placement.spread is not None:
         max_skew, key, unsatisfiable = placement.spread
         constraint = {
@@ -99,4 +101,8 @@ def place(spec: JsonObject, set_name: str, placement: Placement) -> None:
             "whenUnsatisfiable": unsatisfiable,
             "labelSelector": selector,
         }
-        spec.setdefault("topologySpreadConstraints", []).append(constraint)
+        _append(spec, "topologySpreadConstraints", constraint)
+
+
+def _append(holder: JsonObject, key: str, item: JsonObject) -> None:
+    holder[key] = [*(holder.get(key) or []), item]

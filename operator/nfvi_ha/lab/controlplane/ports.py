@@ -6,9 +6,9 @@ from nfvi_ha.lab.controlplane.flags import LOOPBACK, Ports
 
 
 class PortHold:
-    """Keeps a port ours while nothing listens on it: who connects is refused, who binds or dials from it cannot.
+    """Keeps a port ours while nothing listens on it: who connects is refused, and the kernel gives it to nobody else.
 
-    The kernel hands out ports of this range to any client, so a stopped server's port could be gone when it returns.
+    It hands out ports of this range to any client that dials, so a stopped server's could be gone when it returns.
     """
 
     def __init__(self, port: int = 0) -> None:

@@ -131,12 +131,12 @@ def test_cancelled_step_ends_with_all_its_children(tmp_path: Path) -> None:
         child.append(int((tmp_path / "build.log").read_text().split()[-1]))
         cancelled.set()
 
-    began = time.monotonic()
     with pytest.raises(BuildFailed, match="cancelled while compiling"):
         steps.run("compiling", [sys.executable, "-c", program], cwd=tmp_path, on_line=started)
 
-    assert time.monotonic() - began < 60
-    assert not _alive(child[0])
+    deadline = time.monotonic() + 10
+    while _alive(child[0]):
+        assert time.monotonic() < deadline, "the step's child lives on"
 
 
 def _alive(pid: int) -> bool:
