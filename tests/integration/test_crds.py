@@ -306,7 +306,8 @@ def test_status_is_written_through_its_subresource_only(kubectl: Kubectl, space:
 def action() -> dict[str, Any]:
     return {
         "step": 1,
-        "name": "ReplacementCreated",
+        "sequence": 7,
+        "name": "recovery.replacement.created",
         "time": "2026-01-15T10:20:31.002Z",
         "outcome": "Succeeded",
         "oldVM": "firewall-1-4",

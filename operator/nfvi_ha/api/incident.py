@@ -80,8 +80,10 @@ class Action(ApiModel):
 
     step: Count
     """Number of the step, from 1; 0 is the report of the fault itself."""
+    sequence: BigCount = 0
+    """Sequence number of its notification among all of the resource."""
     name: Word
-    """What was done, as a constant CamelCase word, like ReplacementCreated."""
+    """What was done, as the type of its notification, like recovery.replacement.created; cleared ends the Incident."""
     time: Stamp
     """When it was done."""
     outcome: ActionOutcome

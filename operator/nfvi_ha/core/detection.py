@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from nfvi_ha.api import names
+from nfvi_ha.core.evidence import said_by_virt_handler
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.views import PodView, VmView
 
@@ -46,6 +47,8 @@ class Finding:
 
     fault: Fault
     unconfirmed: bool = False
+    reread_pods: bool = False
+    """The fresh read must take in the launcher pods too: that none is seen may be a pod watch that lags behind."""
 
 
 def find_faults(sight: Sight) -> tuple[Finding, ...]:
@@ -79,6 +82,8 @@ def _failed_phase(sight: Sight) -> Finding | None:
         cause, message = CAUSE_CRASHED, f"VM ended, said {sight.evidence.source}: {sight.evidence.detail}"
     elif vm.reason == CAUSE_NODE_UNRESPONSIVE:
         cause, message = CAUSE_NODE_UNRESPONSIVE, f"KubeVirt holds node {vm.node} for unresponsive"
+    elif said_by_virt_handler(vm):
+        cause, message = CAUSE_CRASHED, f"virt-handler set phase Failed; node {vm.node} is not heard now"
     else:
         cause, message = CAUSE_FAILED_UNEXPLAINED, "KubeVirt set phase Failed; nobody on the node confirmed the end"
     return Finding(_fault(sight, FaultKind.VM_FAILED, cause, message, Severity.CRITICAL))
@@ -106,11 +111,12 @@ def _pod_gone(sight: Sight) -> Finding | None:
     if vm.phase not in {"Scheduled", "Running"} or vm.deleting or _pods_here(sight):
         return None
     message = f"the virt-launcher pod vanished from the API while the VMI was {vm.phase}; qemu may still run"
-    return Finding(_fault(sight, FaultKind.VM_FAILED, CAUSE_POD_GONE, message, Severity.CRITICAL), unconfirmed=True)
+    fault = _fault(sight, FaultKind.VM_FAILED, CAUSE_POD_GONE, message, Severity.CRITICAL)
+    return Finding(fault, unconfirmed=True, reread_pods=True)
 
 
 def _unready(sight: Sight) -> Finding | None:
-    """Ready before and not any more. While it boots, Ready is False since before phase Running: no fault."""
+    """Ready before and not any more, or about to be taken away. That it boots is no fault."""
     vm = sight.vm
     if vm.phase != "Running" or vm.migrating or vm.paused_reason or vm.deleting:
         return None
@@ -120,8 +126,7 @@ def _unready(sight: Sight) -> Finding | None:
         return Finding(
             _fault(sight, FaultKind.VM_UNREADY, CAUSE_POD_TERMINATING, message, Severity.MAJOR), unconfirmed=True
         )
-    running_at = dict(vm.phase_times).get("Running")
-    if vm.ready is not False or vm.ready_since is None or running_at is None or vm.ready_since <= running_at:
+    if not vm.lost_readiness:
         return None
     cause = vm.ready_reason or CAUSE_NOT_READY
     return Finding(_fault(sight, FaultKind.VM_UNREADY, cause, f"Ready is False: {cause}", Severity.MAJOR))

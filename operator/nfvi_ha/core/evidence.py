@@ -42,11 +42,16 @@ def final_phase_by_virt_handler(vm: VmView, fresh_nodes: Collection[str], now: d
     nothing of qemu. It leaves no phaseTransitionTimestamp for it and another field manager (KubeVirt 1.9 source:
     watch/vmi/lifecycle.go, watch/node/node.go).
     """
-    stamped = any(phase == vm.phase for phase, _ in vm.phase_times)
-    writer_fits = vm.phase_writer in {VIRT_HANDLER, ""}
-    if not (vm.final and vm.node and stamped and writer_fits and not vm.reason and vm.node in fresh_nodes):
+    if not said_by_virt_handler(vm) or vm.node not in fresh_nodes:
         return None
     return Evidence(EvidenceKind.PROCESS_GONE, f"{VIRT_HANDLER}@{vm.node}", f"phase {vm.phase}", now)
+
+
+def said_by_virt_handler(vm: VmView) -> bool:
+    """Whether the final phase bears virt-handler's marks. Evidence it is only while its node is fresh."""
+    stamped = any(phase == vm.phase for phase, _ in vm.phase_times)
+    writer_fits = vm.phase_writer in {VIRT_HANDLER, ""}
+    return vm.final and bool(vm.node) and stamped and writer_fits and not vm.reason
 
 
 def compute_terminated(

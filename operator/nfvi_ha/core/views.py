@@ -67,6 +67,14 @@ class VmView:
         """Whether somebody asked for its deletion."""
         return self.deleting_since is not None
 
+    @property
+    def lost_readiness(self) -> bool:
+        """Whether it is not Ready any more. While it boots, Ready is False since before phase Running."""
+        running_at = dict(self.phase_times).get("Running")
+        if self.ready is not False or self.ready_since is None or running_at is None:
+            return False
+        return self.ready_since > running_at
+
     def label(self, name: str) -> str:
         """The label's value, "" when it is absent."""
         return next((value for key, value in self.labels if key == name), "")

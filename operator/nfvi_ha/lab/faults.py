@@ -16,7 +16,7 @@ from nfvi_ha.kube.resources import PODS, VMIS
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor import control
 from nfvi_ha.lab.hypervisor.machines import LAUNCHER, PROCS, QEMU
-from nfvi_ha.lab.nfvi import Nfvi
+from nfvi_ha.lab.nfvi import Hosts
 from nfvi_ha.lab.objects import JsonObject, name_of, namespace_of, pod_down, uid_of
 
 COMM_LENGTH: Final = 15
@@ -37,8 +37,8 @@ class Injection:
 class Faults:
     """The faults of one NFVI."""
 
-    def __init__(self, nfvi: Nfvi, client: KubeClient) -> None:
-        self._nfvi = nfvi
+    def __init__(self, hosts: Hosts, client: KubeClient) -> None:
+        self._hosts = hosts
         self._client = client
 
     def kill_vm(self, vmi: JsonObject) -> Injection:
@@ -110,13 +110,13 @@ class Faults:
     def freeze_node(self, node: str) -> Injection:
         """Stop the node's kubelet and virt-handler; its VMs run on and its Lease goes stale."""
         stamp = Injection("handler-freeze", node, time.monotonic_ns(), datetime.now(UTC))
-        self._nfvi.freeze(node)
+        self._hosts.freeze(node)
         return stamp
 
     def unfreeze_node(self, node: str) -> Injection:
         """Let them go on."""
         stamp = Injection("handler-thaw", node, time.monotonic_ns(), datetime.now(UTC))
-        self._nfvi.unfreeze(node)
+        self._hosts.unfreeze(node)
         return stamp
 
     def vm_alive(self, vmi: JsonObject) -> bool:
@@ -135,7 +135,7 @@ class Faults:
         node = (vmi.get("status") or {}).get("nodeName")
         if not node:
             raise LabFailed(f"{namespace_of(vmi)}/{name_of(vmi)} is on no node")
-        return self._nfvi.node_directory(node)
+        return self._hosts.directory(node)
 
     def _pid(self, vmi: JsonObject, program: str) -> int | None:
         pods = self._directory(vmi) / "kubepods" / "burstable"

@@ -1,11 +1,11 @@
 """The simulated NFVI as processes: one for the cluster's central parts, one process group per hypervisor."""
 
 import asyncio
-import os
 import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +17,38 @@ from nfvi_ha.lab.controlplane.processes import Daemon
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.objects import condition_of, name_of
+from nfvi_ha.lab.processfile import PROCESS, signal_process, write_identity
 from nfvi_ha.lab.timings import LabTimings
 
 READY_SECONDS: Final = 60.0
 CLUSTER: Final = "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The running hypervisors below a directory."""
+
+    root: Path
+
+    def directory(self, node: str) -> Path:
+        """Where the node keeps its pods' directories and its control socket."""
+        return self.root / "nodes" / node
+
+    def freeze(self, node: str) -> None:
+        """SIGSTOP the node's kubelet and virt-handler; its VMs run on.
+
+        Raises:
+            LabFailed: the hypervisor does not run.
+        """
+        signal_process(self.directory(node) / PROCESS, signal.SIGSTOP)
+
+    def unfreeze(self, node: str) -> None:
+        """SIGCONT after ``freeze``.
+
+        Raises:
+            LabFailed: the hypervisor does not run.
+        """
+        signal_process(self.directory(node) / PROCESS, signal.SIGCONT)
 
 
 class Nfvi:
@@ -41,9 +69,10 @@ class Nfvi:
         """The hypervisor processes by node name."""
         return {name: daemon for name, daemon in self._daemons.items() if name != CLUSTER}
 
-    def node_directory(self, node: str) -> Path:
-        """Where the node keeps its pods' directories and its control socket."""
-        return self._directory / "nodes" / node
+    @property
+    def hosts(self) -> Hosts:
+        """The hypervisors as other processes of this machine can find them, too."""
+        return Hosts(self._directory)
 
     async def start(self, client: KubeClient) -> None:
         """Start everything and wait until all nodes are Ready and take pods.
@@ -63,29 +92,15 @@ class Nfvi:
 
     def start_hypervisor(self, node: NodeSpec) -> None:
         """Start (or, after a power-off, start again) one hypervisor."""
-        directory = self.node_directory(node.name)
+        directory = self.hosts.directory(node.name)
         directory.mkdir(parents=True, exist_ok=True)
         values = {"node": node.to_json(), "directory": str(directory), "seed": self._seed}
         self._spawn(node.name, "nfvi_ha.lab.hypervisor", values)
-
-    def freeze(self, node: str) -> None:
-        """SIGSTOP the node's kubelet and virt-handler; its VMs run on."""
-        self._signal_leader(node, signal.SIGSTOP)
-
-    def unfreeze(self, node: str) -> None:
-        """SIGCONT after ``freeze``."""
-        self._signal_leader(node, signal.SIGCONT)
 
     async def stop(self) -> None:
         """End all processes; VMs die with their hypervisors."""
         await asyncio.gather(*(daemon.stop(grace_seconds=0) for daemon in self._daemons.values()))
         self._daemons.clear()
-
-    def _signal_leader(self, node: str, number: int) -> None:
-        identity = self._daemons[node].identity
-        if not identity.alive():
-            raise LabFailed(f"hypervisor {node} does not run")
-        os.kill(identity.pid, number)
 
     def _spawn(self, name: str, module: str, values: dict[str, Any]) -> None:
         directory = self._directory / "nfvi"
@@ -94,7 +109,10 @@ class Nfvi:
         values = {**values, "kubeconfig": str(self._kubeconfig), "timings": self.timings.to_json()}
         config.write_bytes(orjson.dumps(values))
         argv = [sys.executable, "-m", module, str(config)]
-        self._daemons[name] = Daemon.spawn(name, argv, log=directory / f"{name}.log", cwd=directory, detach=False)
+        daemon = Daemon.spawn(name, argv, log=directory / f"{name}.log", cwd=directory, detach=False)
+        self._daemons[name] = daemon
+        if name != CLUSTER:
+            write_identity(self.hosts.directory(name) / PROCESS, daemon.identity)
 
     async def _all_ready(self, client: KubeClient) -> bool:
         ready = {

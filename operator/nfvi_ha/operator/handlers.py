@@ -1,7 +1,7 @@
 """kopf's handlers for our own kinds: each hands its event on and does nothing else.
 
-Only ``on.event`` and the activities startup, login and cleanup: kopf's create/update/delete/timer handlers would write to objects from every
-replica, also from those that do not lead.
+Only ``on.event`` and the activities startup, login and cleanup: kopf's create, update, delete and timer handlers
+would write to objects from every replica, also from those that do not lead.
 """
 
 import random

@@ -124,7 +124,10 @@ def read_record(obj: JsonObject) -> IncidentRecord | None:
     status = model.status or api.IncidentStatus()
     evidence = tuple(Evidence(EvidenceKind(e.kind), e.source, e.detail, e.seen_at) for e in status.evidence)
     fault = _fault(model.spec, evidence)
-    steps = (Step(STEP_RAISED, fault.detected_at), *(_step(action) for action in status.actions))
+    steps = (
+        Step(STEP_RAISED, fault.detected_at, sequence=model.spec.sequence_base),
+        *(_step(action) for action in status.actions),
+    )
     incident = Incident(model.metadata.name, fault, model.spec.episode, model.spec.sequence_base, steps, evidence)
     return IncidentRecord(
         incident,
@@ -158,6 +161,7 @@ def _action(step: Step) -> api.Action:
     return api.Action.model_validate(
         {
             "step": step.number,
+            "sequence": step.sequence,
             "name": step.name,
             "time": step.at,
             "outcome": step.outcome or "Succeeded",
@@ -174,7 +178,8 @@ def _step(action: api.Action) -> Step:
         name=action.name,
         at=action.time,
         number=action.step,
-        outcome=action.outcome,
+        sequence=action.sequence,
+        outcome="" if action.name == STEP_CLEARED else action.outcome,
         message=action.message,
         old_vm=action.old_vm,
         new_vm=action.new_vm,

@@ -1,5 +1,7 @@
 """Reasons of the Kubernetes Events we emit: constant, so that they can be searched and alerted on."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 # On a VNFReplicaSet
@@ -8,20 +10,49 @@ VM_CREATE_FAILED: Final = "VMCreateFailed"
 VM_DELETED: Final = "VMDeleted"
 VM_RETIRED: Final = "VMRetired"
 VM_ADOPTED: Final = "VMAdopted"
-VM_FAILED: Final = "VMFailed"
-VM_UNREADY: Final = "VMUnready"
-VM_PAUSED: Final = "VMPaused"
-REPLICAS_BELOW: Final = "ReplicasBelow"
-FAULT_CLEARED: Final = "FaultCleared"
 SLOT_HELD: Final = "SlotHeld"
 SLOT_QUARANTINED: Final = "SlotQuarantined"
 SLOT_BACKOFF: Final = "SlotBackOff"
-REPLACEMENT_READY: Final = "ReplacementReady"
+REPLICAS_BELOW: Final = "ReplicasBelow"
 REFUSED: Final = "Refused"
+# On a VM
+VM_FAILED: Final = "VMFailed"
+VM_UNREADY: Final = "VMUnready"
+VM_PAUSED: Final = "VMPaused"
+FAULT_CLEARED: Final = "FaultCleared"
 # On a VIMEndpoint
-ENDPOINT_ACCEPTED: Final = "Accepted"
 ENDPOINT_UNREACHABLE: Final = "EndpointUnreachable"
 ENDPOINT_REACHABLE: Final = "EndpointReachable"
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"
+
+MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
+    {
+        VM_CREATED: ("VNFReplicaSet", NORMAL, "A VM was created for a slot."),
+        VM_CREATE_FAILED: ("VNFReplicaSet", WARNING, "The API server refused a VM; the note says which and why."),
+        VM_DELETED: ("VNFReplicaSet", NORMAL, "A VM was asked to go: scale-in, rolling update, or one too many."),
+        VM_RETIRED: (
+            "VNFReplicaSet",
+            NORMAL,
+            "A VM that ended was let go: its successor exists, its record is written.",
+        ),
+        VM_ADOPTED: ("VNFReplicaSet", NORMAL, "A VM that nobody owned was taken into a slot."),
+        SLOT_HELD: (
+            "VNFReplicaSet",
+            WARNING,
+            "A VM is lost from sight without evidence of its end; nothing replaces it.",
+        ),
+        SLOT_QUARANTINED: ("VNFReplicaSet", WARNING, "A slot was given up after repeated early failures."),
+        SLOT_BACKOFF: ("VNFReplicaSet", WARNING, "A slot waits before its next attempt after repeated early failures."),
+        REPLICAS_BELOW: ("VNFReplicaSet", WARNING, "Fewer VMs are ready than desired, because VMs were lost."),
+        REFUSED: ("VNFReplicaSet, VIMEndpoint", WARNING, "The object is not acted on; the note has field and remedy."),
+        VM_FAILED: ("VirtualMachineInstance", WARNING, "The VM ended and nobody asked it to."),
+        VM_UNREADY: ("VirtualMachineInstance", WARNING, "The VM was ready and is not; nothing proves that it ended."),
+        VM_PAUSED: ("VirtualMachineInstance", WARNING, "KubeVirt froze the VM on a storage I/O error."),
+        FAULT_CLEARED: ("any of these", NORMAL, "What was reported before is over; the note names the Incident."),
+        ENDPOINT_UNREACHABLE: ("VIMEndpoint", WARNING, "The VIM does not take notifications; they wait."),
+        ENDPOINT_REACHABLE: ("VIMEndpoint", NORMAL, "The VIM takes notifications."),
+    }
+)
+"""Reason -> the kind it is on, its type, and what it means. The reference page is made from this."""

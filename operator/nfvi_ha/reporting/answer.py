@@ -45,7 +45,9 @@ class Answer:
         return self.reason if self.status is None else f"{self.status // 100}xx"
 
 
-EXPIRED: Final = Answer(Verdict.EXPIRE, outcome.DEADLINE_PASSED)
+def expired(last: Answer | None) -> Answer:
+    """Time is up; ``last`` is what the last attempt came to, if there was one."""
+    return Answer(Verdict.EXPIRE, outcome.DEADLINE_PASSED, last.status if last else None)
 
 
 def failed(reason: str) -> Answer:

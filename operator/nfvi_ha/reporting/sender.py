@@ -9,7 +9,7 @@ from typing import Final
 from tenacity import AsyncRetrying, RetryCallState
 
 from nfvi_ha.reporting import outcome, signing
-from nfvi_ha.reporting.answer import EXPIRED, Answer, Verdict, failed
+from nfvi_ha.reporting.answer import Answer, Verdict, expired, failed
 from nfvi_ha.reporting.endpoint import Endpoint
 from nfvi_ha.reporting.gate import Gate
 from nfvi_ha.reporting.http_client import Client
@@ -146,7 +146,7 @@ class Sender:
             deadline = self._world.clock() + self._remaining_seconds(item)
             permit = await self._gate.enter(item.order, deadline)
             if permit is None and self._remaining_seconds(item) <= 0:
-                return EXPIRED
+                return expired(item.last)
         answer: Answer | None = None
         try:
             answer = await self._post(item)
@@ -177,8 +177,9 @@ class Sender:
         return item.submitted + lifetime - self._world.clock()
 
     def _gave_up(self, state: RetryCallState) -> Answer:
-        last: Answer = state.outcome.result() if state.outcome else EXPIRED
-        return last if self._stopping else Answer(Verdict.EXPIRE, EXPIRED.reason, last.status)
+        assert state.outcome is not None  # noqa: S101 - tenacity stops after an attempt
+        last: Answer = state.outcome.result()
+        return last if self._stopping else expired(last)
 
     async def _sleep(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

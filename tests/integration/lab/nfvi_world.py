@@ -34,7 +34,7 @@ class World:
         self.client = client
         self.nfvi = nfvi
         self.namespace = namespace
-        self.faults = Faults(nfvi, client)
+        self.faults = Faults(nfvi.hosts, client)
 
     async def create(self, name: str, **spec: Any) -> dict[str, Any]:
         body = {

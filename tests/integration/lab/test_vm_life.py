@@ -39,7 +39,7 @@ async def test_the_vm_process_looks_like_qemu_in_its_pods_directory(world: World
     await world.create("vm")
     vmi = await world.ready("vm")
     (pod_uid,) = vmi["status"]["activePods"]
-    (procs,) = world.nfvi.node_directory(vmi["status"]["nodeName"]).glob(
+    (procs,) = world.nfvi.hosts.directory(vmi["status"]["nodeName"]).glob(
         f"kubepods/burstable/pod{pod_uid}/*/cgroup.procs"
     )
     launcher, qemu = procs.read_text().split()
@@ -131,7 +131,7 @@ async def test_a_deleted_vmi_shuts_down_and_goes(world: World) -> None:
 
     assert not await pods_of(world, created)
     assert not world.faults.vm_alive(vmi)
-    node = world.nfvi.node_directory(vmi["status"]["nodeName"])
+    node = world.nfvi.hosts.directory(vmi["status"]["nodeName"])
 
     async def cleaned() -> bool:
         return not list((node / "kubepods" / "burstable").iterdir())

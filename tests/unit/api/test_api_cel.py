@@ -8,7 +8,6 @@ from typing import Any
 
 import celpy
 import pytest
-from api_samples import MODELS, example
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,8 @@ from nfvi_ha.api.errors import InvalidObject
 from nfvi_ha.api.schema import open_api
 from nfvi_ha.api.structural import CEL_KEY
 from nfvi_ha.api.vmtemplate import KUBEVIRT_LABELS
+
+from .samples import MODELS, example
 
 Schema = dict[str, Any]
 RULES = {name: open_api(model) for name, model in MODELS.items()}

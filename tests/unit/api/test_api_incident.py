@@ -3,11 +3,12 @@
 from typing import get_args
 
 import pytest
-from api_samples import changed, example
 
 from nfvi_ha.api import incident
 from nfvi_ha.api.errors import InvalidObject
 from nfvi_ha.core import fault
+
+from .samples import changed, example
 
 INCIDENT = changed(example("incident"), "spec/fault/occurredAt", "2026-01-15T10:20:30.000Z")
 
@@ -25,7 +26,8 @@ def test_whole_object_survives_reading_and_writing() -> None:
         "actions": [
             {
                 "step": 1,
-                "name": "ReplacementCreated",
+                "sequence": 7,
+                "name": "recovery.replacement.created",
                 "time": "2026-01-15T10:20:31.002Z",
                 "outcome": "Succeeded",
                 "message": "",

@@ -8,11 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from api_samples import EXAMPLE_NAMES, MODELS, ROOT, documents, example
 
 from nfvi_ha.api import schema
 from nfvi_ha.api.kind import KubeObject
 from nfvi_ha.api.structural import CEL_KEY
+
+from .samples import EXAMPLE_NAMES, MODELS, ROOT, documents, example
 
 VARIANTS = [(kind, cel) for kind in schema.KINDS for cel in (True, False)]
 IDS = [f"{kind.info.kind}-{'cel' if cel else 'no-cel'}" for kind, cel in VARIANTS]

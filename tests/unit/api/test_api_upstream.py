@@ -7,7 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from api_samples import EXAMPLE_NAMES, example
+
+from .samples import EXAMPLE_NAMES, example
 
 FOLDER = os.environ.get("NFVI_HA_UPSTREAM_CRDS", "")
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from api_samples import changed, example
 
 from nfvi_ha.api import errors
 from nfvi_ha.api.errors import InvalidObject
 from nfvi_ha.api.vimendpoint import parse
+
+from .samples import changed, example
 
 ENDPOINT = example("vimendpoint-minimal")
 SECRET = {"secretName": "s"}

@@ -3,7 +3,6 @@
 from typing import Any, get_args
 
 import pytest
-from api_samples import changed, example
 
 from nfvi_ha.api import errors
 from nfvi_ha.api.errors import InvalidObject
@@ -11,6 +10,8 @@ from nfvi_ha.api.rollout import RollingUpdate
 from nfvi_ha.api.vmtemplate import KUBEVIRT_LABELS, MAX_BYTES
 from nfvi_ha.api.vnfreplicaset import MAX_SLOTS, NAME_MAX_LENGTH, SlotState, parse
 from nfvi_ha.core.replicaset import snapshot
+
+from .samples import changed, example
 
 VNF = example("vnfreplicaset-minimal")
 ROLLING = "spec/updateStrategy/rollingUpdate"

@@ -8,6 +8,7 @@ from nfvi_ha.kube.errors import AlreadyExists, Conflict, NotFound
 from nfvi_ha.kube.resources import Resource
 
 Json = dict[str, Any]
+DURATION = 3.0
 
 
 class World:
@@ -18,6 +19,10 @@ class World:
         self.rough = rough
         self.record: Json | None = None
         self._version = 0
+        self.written_at = -1e9
+        """When the record was last written or deleted, by the server's clock."""
+        self.too_early: list[str] = []
+        """Take-overs from a holder that had not been silent for the duration: each could make two leaders."""
 
     def delay(self) -> float | None:
         """How long a message travels, in seconds; None: it is lost. Long ones also stand for a sleeping process."""
@@ -42,7 +47,18 @@ class World:
             raise Conflict(409, "Conflict", "changed meanwhile")
         return self._store(body)
 
+    def delete(self) -> None:
+        """Somebody deletes the Lease under its holder."""
+        self.record = None
+        self.written_at = asyncio.get_running_loop().time()
+
     def _store(self, body: Json) -> Json:
+        now = asyncio.get_running_loop().time()
+        new = body["spec"]["holderIdentity"]
+        holder = self.record["spec"]["holderIdentity"] if self.record is not None else "deleted"
+        if holder and new and holder != new and now - self.written_at < DURATION - 1e-9:
+            self.too_early.append(f"from {holder} after {now - self.written_at:.3f} s")
+        self.written_at = now
         self._version += 1
         self.record = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self._version)}}
         return self.record

@@ -6,6 +6,7 @@ harm. The order of the steps is the policy.
 
 from dataclasses import dataclass, replace
 
+from nfvi_ha.api.names import FINALIZER_EVIDENCE
 from nfvi_ha.core.replicaset.actions import Action, AdoptVm, CreateVm, DeleteVm, RetireVm
 from nfvi_ha.core.replicaset.adoption import adoptions
 from nfvi_ha.core.replicaset.backoff import early_failures
@@ -80,7 +81,7 @@ def _let_go(views: dict[int, SlotView]) -> Plan:
 
     A failure that was seen is written down first (invariant 2).
     """
-    vms = [vm for view in views.values() for vm in view.vms if vm.vm.deleting and vm.recorded]
+    vms = [vm for view in views.values() for vm in view.vms if vm.vm.deleting and vm.recorded and not _let_gone(vm)]
     return Plan(tuple(RetireVm(vm.vm.uid, vm.vm.name, vm.slot, delete=False) for vm in vms), ())
 
 
@@ -94,11 +95,11 @@ def _superseded(active: dict[int, SlotView]) -> list[DeleteVm]:
     for view in active.values():
         if len(view.occupants) < 2:
             continue
-        kept = max(view.occupants, key=lambda vm: (vm.ready, not vm.vm.deleting, vm.attempt))
+        kept = max(view.occupants, key=lambda vm: (vm.ready, not vm.vm.final, not vm.vm.deleting, vm.attempt))
         deletions += [
             DeleteVm(vm.vm.uid, vm.vm.name, view.index, REASON_SUPERSEDED)
             for vm in view.occupants
-            if vm is not kept and not vm.vm.deleting
+            if vm is not kept and not vm.vm.deleting and not vm.vm.final
         ]
     return deletions
 
@@ -123,9 +124,14 @@ def _retirements(views: dict[int, SlotView], slots: SlotSets) -> list[RetireVm]:
             moved_on = view.record.uid != vm.vm.uid and view.record.attempt >= vm.attempt
             given_up = index in slots.leaving and view.record.state in RELEASED_STATES
             remembered = vm.recorded and (moved_on or given_up)
-            if vm.released and succeeded and remembered:
+            if vm.released and succeeded and remembered and not _let_gone(vm):
                 retirements.append(RetireVm(vm.vm.uid, vm.vm.name, index, delete=not vm.vm.deleting))
     return retirements
+
+
+def _let_gone(vm: SlotVm) -> bool:
+    """Nothing of ours is left to do; KubeVirt may keep the object for long, on a silent node for ever."""
+    return vm.vm.deleting and FINALIZER_EVIDENCE not in vm.vm.finalizers
 
 
 def _records(
@@ -161,7 +167,7 @@ def _occupied(spec: ReplicaSetSpec, view: SlotView, occupant: SlotVm) -> SlotRec
         message = f"phase {vm.phase}, and nobody on node {vm.node or '(none)'} confirmed the end"
     elif occupant.ready:
         state = SlotState.READY
-    elif dict(vm.phase_times).get("Running"):
+    elif vm.lost_readiness:
         state, reason = SlotState.UNREADY, vm.ready_reason
     else:
         state, reason = SlotState.STARTING if vm.node else SlotState.PENDING, vm.ready_reason
@@ -173,7 +179,7 @@ def _occupied(spec: ReplicaSetSpec, view: SlotView, occupant: SlotVm) -> SlotRec
 def _ended(spec: ReplicaSetSpec, view: SlotView, *, leaving: bool) -> SlotRecord:
     """A slot whose VM ended and that is not being filled: it leaves, or the set is paused."""
     last = view.vms[-1]
-    state = SlotState.EMPTY if leaving else SlotState.FAILED
+    state = SlotState.EMPTY if leaving or last.asked_to_end else SlotState.FAILED
     reason = REASON_SCALING_IN if leaving else ""
     failures = early_failures(view, spec)
     return SlotRecord(view.index, last.vm.name, last.vm.uid, last.vm.node, state, reason, "", last.attempt, failures)

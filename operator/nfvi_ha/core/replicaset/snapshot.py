@@ -19,7 +19,7 @@ class SlotState(StrEnum):
     READY = "Ready"
     UNREADY = "Unready"
     FAILED = "Failed"
-    """The VM ended, with evidence; its replacement is about to be made."""
+    """The VM failed, with evidence; its replacement is about to be made."""
     HELD = "Held"
     """The VM is lost from sight without evidence of its end: no replacement, lest two VMs write."""
     BACKOFF = "BackOff"
@@ -64,6 +64,11 @@ class SlotVm:
     def released(self) -> bool:
         """Whether the slot may be filled anew without two VMs that could both write (invariant 1)."""
         return self.evidence is not None
+
+    @property
+    def asked_to_end(self) -> bool:
+        """Deleted, or shut down from inside: its end is no failure."""
+        return self.vm.deleting or self.vm.phase == "Succeeded"
 
     @property
     def ready(self) -> bool:

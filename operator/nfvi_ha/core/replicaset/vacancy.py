@@ -36,7 +36,7 @@ def fill(view: SlotView, spec: ReplicaSetSpec, now: datetime) -> Filling:
         message = f"{failures} VMs in a row ended early"
         record = replace(base, state=SlotState.BACKOFF, reason=REASON_BACKOFF, message=message, retry_after=retry_at)
         return Filling(record, wake_after_seconds=(retry_at - now).total_seconds())
-    state = SlotState.FAILED if ended or view.record.attempt else SlotState.EMPTY
+    state = _vacant_state(view)
     if view.block is not None:
         record = replace(base, state=state, reason=view.block.reason, message=view.block.message)
         if view.block.remaining_seconds > 0:
@@ -47,6 +47,12 @@ def fill(view: SlotView, spec: ReplicaSetSpec, now: datetime) -> Filling:
     # The date stays on record until the new VM is: planned again before that, the wait must not begin anew.
     record = replace(record, retry_after=retry_at)
     return Filling(record, CreateVm(view.index, view.attempt + 1, ended.vm.uid if ended else ""))
+
+
+def _vacant_state(view: SlotView) -> SlotState:
+    if view.latest is not None:
+        return SlotState.EMPTY if view.latest.asked_to_end else SlotState.FAILED
+    return SlotState.EMPTY if view.record.state is SlotState.EMPTY else SlotState.FAILED
 
 
 def _base_record(view: SlotView, failures: int) -> SlotRecord:

@@ -124,9 +124,12 @@ def remove_tree(path: Path) -> None:
     """Removes a directory with all in it, read-only directories included; no error when it is not there."""
     if not path.exists():
         return
-    for directory, _, _ in os.walk(path):
-        Path(directory).chmod(stat.S_IRWXU)
-    shutil.rmtree(path)
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        for directory, _, _ in os.walk(path):
+            Path(directory).chmod(stat.S_IRWXU)
+        shutil.rmtree(path)
 
 
 def _write_manifest(made: Path, version: str, source: str, now: datetime) -> None:

@@ -28,8 +28,8 @@ BINARIES: Final = ("kube-apiserver", "kube-controller-manager")
 SET_NAME: Final = "1.20-debian-go1.15"
 
 SCRATCH_BYTES: Final = 3 * 10**9
-"""1.6 GB at the peak, and room for the binaries and whoever else writes to this disk."""
-COMPILED: Final = {"kube-apiserver": 1400, "kube-controller-manager": 500}
+"""2.2 GB at the peak, and room for whoever else writes to this disk."""
+COMPILED: Final = {"kube-apiserver": 1426, "kube-controller-manager": 266}
 """How many packages each compiles, for the progress: the second finds most of its own compiled already."""
 
 TREE: Final = "k8s.io/kubernetes"
@@ -68,6 +68,7 @@ class DebianBuild:
     ) -> None:
         self._scratch = scratch
         self._steps = Steps(log, progress, cancelled)
+        self._cancelled = cancelled
         self._environment = environment
         self._apt_directory = apt_directory
         self._tree = scratch / "go/src" / TREE
@@ -101,8 +102,9 @@ class DebianBuild:
             try:
                 self._fetch_from(mirror)
             except BuildFailed as error:
-                if number == len(candidates) or "cancelled" in str(error):
+                if number == len(candidates) or self._cancelled.is_set():
                     raise
+                self._steps.tell(f"not to be had from {' '.join(mirror.uris)}, trying the next mirror: {error}"[:300])
             else:
                 return
 
@@ -114,11 +116,13 @@ class DebianBuild:
         (self._scratch / "apt/parts/lab.sources").write_text(text)
         packages = self._scratch / "packages"
         self._steps.tell("reading Debian's package lists", 0.0)
-        self._steps.run("reading package lists", [*self._apt(), "update"], cwd=packages)
+        self._steps.run("reading package lists", [*self._apt(), "update"], cwd=packages, environment=self._environment)
         self._steps.tell("fetching Go 1.15 and the source of Kubernetes", 0.04)
-        self._steps.run("fetching Go", [*self._apt(), "download", *GO_PACKAGES], cwd=packages)
+        self._steps.run(
+            "fetching Go", [*self._apt(), "download", *GO_PACKAGES], cwd=packages, environment=self._environment
+        )
         source = [*self._apt(), "source", "--download-only", "kubernetes"]
-        self._steps.run("fetching the source package", source, cwd=packages)
+        self._steps.run("fetching the source package", source, cwd=packages, environment=self._environment)
 
     def _apt(self) -> list[str]:
         """apt-get that knows our lists only and touches none of the machine's."""

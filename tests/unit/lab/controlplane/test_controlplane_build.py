@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from nfvi_ha.lab.controlplane.debian import DebianBuild, marked_packages, why_not
-from nfvi_ha.lab.controlplane.errors import BuildFailed
+from nfvi_ha.lab.controlplane.errors import AssetsUnavailable, BuildFailed
 from nfvi_ha.lab.controlplane.progress import silent
 from nfvi_ha.lab.controlplane.steps import Steps
 
@@ -48,6 +48,48 @@ def test_full_disk_is_noticed_before_anything_is_fetched(
 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**12, 0, 4 * 10**9))
     assert why_not(os_release=debian_release, root=cache) == ""
+
+
+def test_missing_dpkg_source_is_named_with_the_remedy_where_we_may_not_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    build = DebianBuild(
+        tmp_path, progress=silent, cancelled=threading.Event(), environment={}, log=tmp_path / "build.log"
+    )
+
+    with pytest.raises(AssetsUnavailable, match="apt-get install dpkg-dev"):
+        build.make(tmp_path)
+
+
+def test_next_mirror_is_asked_when_one_lacks_what_we_need(tmp_path: Path) -> None:
+    """A stand-in for apt-get that has everything, but not on the machine's own mirror."""
+    (tmp_path / "bin").mkdir()
+    apt_get = tmp_path / "bin" / "apt-get"
+    apt_get.write_text(
+        "#!/bin/sh\n"
+        'for word; do case "$word" in -oDir::Etc::sourceparts=*) parts=${word#*=} ;; esac; done\n'
+        'if grep -q own.example "$parts/lab.sources"; then echo "E: no such suite"; exit 100; fi\n'
+        'if [ "$word" = kubernetes ]; then touch kubernetes_1.dsc; fi\n'
+    )
+    apt_get.chmod(0o755)
+    (tmp_path / "etc" / "sources.list.d").mkdir(parents=True)
+    (tmp_path / "etc" / "sources.list").write_text("deb http://own.example/debian bookworm main\n")
+    told: list[str] = []
+    build = DebianBuild(
+        tmp_path,
+        progress=lambda step, message, fraction=None: told.append(message),
+        cancelled=threading.Event(),
+        environment={"PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
+        apt_directory=tmp_path / "etc",
+        log=tmp_path / "build.log",
+    )
+
+    build._fetch()
+
+    assert (tmp_path / "packages" / "kubernetes_1.dsc").exists()
+    assert [message for message in told if "own.example" in message and "no such suite" in message]
 
 
 def test_packages_that_ask_for_definitions_are_found_by_their_mark(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+# Every target installs what it needs into .venv; nothing else has to be there but Python 3.11 (and, for the lab,
+# either binaries of a Kubernetes control plane or a Debian machine to build them on: docs/howto/control-plane.md).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test unit integration lint format e2e bench crds manifests check-generated clean
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "nfvi-ha needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "no venv module: apt-get install python3-venv"; exit 1; }
+	@echo "installing nfvi-ha and its tools into $(VENV) (once, about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## The main job, live: a VM is killed, the VIM is told, the VM is replaced
+	@$(BIN)/nfvi-ha lab demo
+
+lab: $(READY) ## Start a lab that stays up (nfvi-ha lab down ends it)
+	@$(BIN)/nfvi-ha lab up
+
+test: unit integration ## All tests but e2e
+
+unit: $(READY) ## Unit tests and simulated scenarios, seconds
+	@$(BIN)/pytest tests/unit tests/sim -q
+
+integration: $(READY) ## Tests on a real control plane with real processes
+	@$(BIN)/pytest tests/integration -q
+
+e2e: $(READY) ## The README's commands and the lab's scenarios, as a user runs them
+	@$(BIN)/pytest e2e -q
+
+bench: $(READY) ## Latency from SIGKILL to the VIM, 200 kills; JSON in build/bench
+	@mkdir -p build/bench
+	@$(BIN)/nfvi-ha lab run vm-kill -n 200 -o json > build/bench/vm-kill.json
+	@$(BIN)/python -m json.tool build/bench/vm-kill.json | sed -n '/"summary"/,$$p'
+
+lint: $(READY) check-generated ## ruff, mypy strict, layers, generated files up to date
+	@$(BIN)/ruff check operator tests e2e
+	@$(BIN)/ruff format --check operator tests e2e
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff check --fix operator tests e2e
+	@$(BIN)/ruff format operator tests e2e
+
+crds manifests: $(READY) ## Write crds/ and docs/reference/ from the code
+	@$(BIN)/python -m nfvi_ha.api.schema write
+	@$(BIN)/python -m nfvi_ha.reporting.reference docs/reference
+	@$(BIN)/python -m nfvi_ha.cli.reference write
+
+check-generated: $(READY)
+	@$(BIN)/python -m nfvi_ha.api.schema check
+	@$(BIN)/python -m nfvi_ha.reporting.reference docs/reference --check
+	@$(BIN)/python -m nfvi_ha.cli.reference check
+
+clean: ## Remove everything that make made here (the control plane's cache stays: ~/.cache/nfvi-ha)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,144 @@
+"""The VIM of the lab: a receiver with a signing key, and a view of what it received for any process of this machine."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from nfvi_ha.api.names import ANNOTATION_ALLOWED_HOSTS
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import AlreadyExists
+from nfvi_ha.kube.resources import NAMESPACES, SECRETS, VIMENDPOINTS
+from nfvi_ha.lab.operators import SYSTEM_NAMESPACE
+
+ENDPOINT: Final = "lab"
+SECRET: Final = "lab-vim-hmac"  # noqa: S105 - the name of an object
+KEY_ID: Final = "lab-1"
+_POLL_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One notification at the receiver. ``at`` is CLOCK_MONOTONIC in nanoseconds when its body was complete."""
+
+    index: int
+    id: str
+    type: str
+    """Without the prefix "io.nfvi-ha."."""
+    uid: str
+    """Of the resource."""
+    subject: str
+    cause: str
+    at: int
+    verified: bool
+    duplicate: bool
+    out_of_order: bool
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """From the receiver's own JSON."""
+        event = values.get("event") or {}
+        data = event.get("data") or {}
+        return cls(
+            index=int(values["index"]),
+            id=str(values.get("id") or ""),
+            type=str(event.get("type") or "").removeprefix("io.nfvi-ha."),
+            uid=str((data.get("resource") or {}).get("uid") or ""),
+            subject=str(values.get("subject") or ""),
+            cause=str(data.get("cause") or ""),
+            at=int(values["receivedMonotonicNs"]),
+            verified=bool(values.get("verified")),
+            duplicate=bool(values.get("duplicate")),
+            out_of_order=bool(values.get("outOfOrder")),
+        )
+
+
+class VimView:
+    """What the receiver at ``url`` got. Use as an async context manager."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._base = f"{parts.scheme}://{parts.netloc}"
+        self._session: aiohttp.ClientSession | None = None
+        self._records: list[Received] = []
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60.0))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def refresh(self, wait_seconds: float = 0.0) -> list[Received]:
+        """All that was received; waits for something new if there is nothing new yet."""
+        if self._session is None:
+            raise RuntimeError("VimView is used outside its context")
+        query = {"after": str(len(self._records)), "wait": f"{wait_seconds:.3f}"}
+        async with self._session.get(f"{self._base}/_records", params=query) as response:
+            response.raise_for_status()
+            self._records += [Received.from_json(item) for item in await response.json()]
+        return self._records
+
+    async def mark(self) -> int:
+        """How many were received until now; ``wait_for`` looks at later ones."""
+        return len(await self.refresh())
+
+    async def wait_for(self, matches: Callable[[Received], bool], after: int, timeout_seconds: float) -> Received:
+        """The first notification after the mark that matches.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            left = deadline - time.monotonic()
+            records = await self.refresh(max(0.0, min(left, _POLL_SECONDS)))
+            for record in records[after:]:
+                if matches(record):
+                    return record
+            if left <= 0:
+                raise TimeoutError(f"not received within {timeout_seconds:.0f} s")
+            after = len(records)
+
+    async def injected(self, target: str, at: int) -> None:
+        """Tell the receiver when a fault was made, so that its lines show the latency."""
+        if self._session is None:
+            raise RuntimeError("VimView is used outside its context")
+        body = {"subject": target, "monotonicNs": at}
+        async with self._session.post(f"{self._base}/_control/injected", json=body) as response:
+            response.raise_for_status()
+
+
+async def register_endpoint(client: KubeClient, url: str, key: str) -> None:
+    """Make the operator's namespace, the Secret with the signing key, and the VIMEndpoint.
+
+    Raises:
+        KubeError: the API server refused one.
+    """
+    host = urlsplit(url).netloc
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET, "annotations": {ANNOTATION_ALLOWED_HOSTS: host}},
+        "stringData": {KEY_ID: key},
+    }
+    endpoint = {
+        "apiVersion": VIMENDPOINTS.api_version,
+        "kind": VIMENDPOINTS.kind,
+        "metadata": {"name": ENDPOINT},
+        "spec": {
+            "url": url,
+            "allowInsecure": True,
+            "auth": {"hmac": {"secretName": SECRET, "keyId": KEY_ID}},
+        },
+    }
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
+    with contextlib.suppress(AlreadyExists):
+        await client.create(NAMESPACES, namespace)
+    await client.create(SECRETS, secret, SYSTEM_NAMESPACE)
+    await client.create(VIMENDPOINTS, endpoint)

@@ -1,0 +1,172 @@
+"""A whole lab: control plane, CRDs, simulated NFVI, VIM receiver and operators, started in order and ended together."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import orjson
+
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.lab.controlplane import ControlPlane
+from nfvi_ha.lab.controlplane.assets import Assets
+from nfvi_ha.lab.controlplane.progress import ProgressSink, silent
+from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.nfvi import Hosts, Nfvi
+from nfvi_ha.lab.operators import OperatorReplicas, Operators
+from nfvi_ha.lab.setup import apply_crds, server_version
+from nfvi_ha.lab.timings import DEFAULT_TIMINGS, LabTimings
+from nfvi_ha.lab.vim import KEY_ID, register_endpoint
+from nfvi_ha.reporting.receiver.record import Record
+from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
+
+ACCESS_FILE: Final = "lab.json"
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """How large a lab is, and how fast its simulated parts are. Quantities are Kubernetes quantities, per node."""
+
+    hypervisors: int = 4
+    operators: int = 1
+    cpu: str = "16"
+    memory: str = "64Gi"
+    seed: int = 1
+    timings: LabTimings = field(default=DEFAULT_TIMINGS)
+
+    def nodes(self) -> list[NodeSpec]:
+        """The hypervisors, spread over two zones."""
+        return [
+            NodeSpec(f"hypervisor-{index + 1}", cpu=self.cpu, memory=self.memory, zone=f"zone-{'ab'[index % 2]}")
+            for index in range(self.hypervisors)
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {**asdict(self), "timings": self.timings.to_json()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The reverse of ``to_json``."""
+        return cls(**{**values, "timings": LabTimings.from_json(values["timings"])})
+
+
+@dataclass(frozen=True, slots=True)
+class LabAccess:
+    """All that another process of this machine needs to use a running lab."""
+
+    state_dir: Path
+    kubeconfig: Path
+    kubernetes: str
+    """The server's version, e.g. "v1.20.2"."""
+    vim_url: str
+    options: LabOptions
+
+    @property
+    def hosts(self) -> Hosts:
+        """The hypervisors."""
+        return Hosts(self.state_dir)
+
+    @property
+    def operators(self) -> OperatorReplicas:
+        """The operator's replicas."""
+        return OperatorReplicas(self.state_dir / "operators")
+
+    def write(self) -> None:
+        """Leave it in the state directory, for ``read``."""
+        values = {
+            "kubeconfig": str(self.kubeconfig),
+            "kubernetes": self.kubernetes,
+            "vimUrl": self.vim_url,
+            "options": self.options.to_json(),
+        }
+        new = self.state_dir / f"{ACCESS_FILE}.new"
+        new.write_bytes(orjson.dumps(values))
+        new.replace(self.state_dir / ACCESS_FILE)
+
+    @classmethod
+    def read(cls, state_dir: Path) -> Self | None:
+        """What a lab left there; None without one. Whether it still runs is another question."""
+        try:
+            values = orjson.loads((state_dir / ACCESS_FILE).read_bytes())
+        except FileNotFoundError:
+            return None
+        return cls(
+            state_dir=state_dir,
+            kubeconfig=Path(values["kubeconfig"]),
+            kubernetes=values["kubernetes"],
+            vim_url=values["vimUrl"],
+            options=LabOptions.from_json(values["options"]),
+        )
+
+
+class Lab:
+    """A running lab; everything in it is a child of this process and ends with it, however that ends."""
+
+    def __init__(
+        self, access: LabAccess, plane: ControlPlane, nfvi: Nfvi, receiver: Receiver, stack: AsyncExitStack
+    ) -> None:
+        self.access = access
+        self.plane = plane
+        self.nfvi = nfvi
+        self.receiver = receiver
+        self._stack = stack
+
+    @classmethod
+    async def start(
+        cls,
+        state_dir: Path,
+        options: LabOptions = LabOptions(),
+        *,
+        assets: Assets | None = None,
+        progress: ProgressSink = silent,
+        on_record: Callable[[Record, float | None], None] | None = None,
+    ) -> Self:
+        """Start everything in the (empty) state directory; returns when the operators are ready.
+
+        Raises:
+            ControlPlaneError: there is no control plane to be had, or it does not start.
+            LabFailed: one of the other parts does not start; its message has the end of a log.
+            KubeError: the API server refused something.
+        """
+        state_dir = state_dir.resolve()
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            plane = await ControlPlane.start(state_dir / "control-plane", assets=assets, log=progress)
+            stack.push_async_callback(plane.stop)
+            key = secrets.token_hex(32)
+            receiver = Receiver(ReceiverSettings(keys={KEY_ID: key.encode()}), on_record=on_record)
+            url = await receiver.start()
+            stack.push_async_callback(receiver.stop)
+            nfvi = Nfvi(state_dir, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed)
+            operators = Operators(state_dir / "operators", plane.kubeconfig, options.operators)
+            stack.push_async_callback(nfvi.stop)
+            stack.push_async_callback(operators.stop)
+            async with await KubeClient.connect(str(plane.kubeconfig), user_agent="nfvi-ha-lab") as client:
+                progress("lab", "applying the CRDs")
+                await apply_crds(client)
+                await register_endpoint(client, url, key)
+                progress("lab", f"starting {options.hypervisors} hypervisors and {options.operators} operator(s)")
+                await asyncio.gather(nfvi.start(client), operators.start())
+                version, _ = await server_version(client)
+            access = LabAccess(state_dir, plane.kubeconfig, version, url, options)
+            access.write()
+            stack.callback((state_dir / ACCESS_FILE).unlink, missing_ok=True)
+            progress("lab", "ready")
+            return cls(access, plane, nfvi, receiver, stack.pop_all())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End everything; logs stay in the state directory."""
+        await self._stack.aclose()

@@ -1,0 +1,87 @@
+"""What must hold at every moment, judged by the truth that no operator sees (DESIGN section 6)."""
+
+from collections import Counter
+
+from .cluster import Cluster
+from .objects import Process, Vmi
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+class Truth:
+    """Checks after every event. ``allowed`` follows the spec upwards at once, downwards when the VMs have followed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._allowed = 0
+        cluster.clock.after_each = self.check
+
+    def check(self) -> None:
+        cluster = self._cluster
+        if cluster.api.set is None:
+            self._allowed = 0
+            return
+        own = cluster.own()
+        alive = [vmi for vmi in own if vmi.process is Process.ALIVE]
+        self._one_writer_per_slot(alive)
+        self._not_too_many(alive, own)
+        self._sequence_grows()
+
+    def _one_writer_per_slot(self, alive: list[Vmi]) -> None:
+        for slot, number in Counter(vmi.slot for vmi in alive).items():
+            if number > 1:
+                names = ", ".join(vmi.name for vmi in alive if vmi.slot == slot)
+                raise Broken(f"slot {slot} has {number} VMs that can write: {names}")
+
+    def _not_too_many(self, alive: list[Vmi], own: list[Vmi]) -> None:
+        spec = self._cluster.spec
+        wanted = spec.replicas + (spec.max_surge if spec.rolling else 0)
+        unfinished = [vmi for vmi in own if vmi.process is Process.ALIVE or (not vmi.final and self._may_start(vmi))]
+        self._allowed = max(self._allowed, wanted)
+        if len(unfinished) <= wanted:
+            self._allowed = wanted
+        if len(alive) > self._allowed:
+            raise Broken(f"{len(alive)} VMs are alive, {self._allowed} are allowed")
+
+    def _may_start(self, vmi: Vmi) -> bool:
+        return vmi.process is Process.NONE and vmi.uid in self._cluster.api.vmis
+
+    def _sequence_grows(self) -> None:
+        told = self._cluster.vim.received
+        if not told or not told[-1].id:
+            return
+        last = told[-1]
+        if any(earlier.id == last.id for earlier in told[:-1]):
+            return
+        resource = last.incident.fault.resource
+        for earlier in reversed(told[:-1]):
+            if earlier.incident.fault.resource.name == resource.name and earlier.sequence >= last.sequence:
+                raise Broken(f"{last.id} (#{last.sequence}) arrived after {earlier.id} (#{earlier.sequence})")
+
+    def failures_reported(self) -> None:
+        """To be asked when all is quiet: each real failure told under exactly one id, an asked-for end never."""
+        for vmi in self._cluster.api.all_vmis():
+            told = self._cluster.failures_told(vmi)
+            if vmi.failed_at is None and told and not self._disputed(vmi):
+                raise Broken(f"{vmi.name} did not fail, and {sorted(told)} were told")
+            if len(told) > 1:
+                raise Broken(f"{vmi.name} failed once, and {sorted(told)} were told")
+            if vmi.failed_at is not None and not told and not self._asked_as_well(vmi):
+                raise Broken(f"{vmi.name} failed at {vmi.failed_at}, and nobody told the VIM")
+
+    def _disputed(self, vmi: Vmi) -> bool:
+        """Its pod was wiped: nobody can know whether it runs, and that is told."""
+        return vmi.phase == "Failed" and vmi.phase_writer == "virt-controller"
+
+    def _asked_as_well(self, vmi: Vmi) -> bool:
+        """Somebody asked for its end before the failure could be seen, or wiped it."""
+        if vmi.uid in self._cluster.api.removed and not vmi.final:
+            return True
+        if vmi.annotations.get("nfvi-ha.io/report") == "false":
+            return True
+        seen_at = vmi.phase_times.get(vmi.phase) if vmi.final else None
+        if vmi.deleting is None or vmi.failed_at is None:
+            return False
+        return seen_at is None or int(vmi.deleting) <= int(seen_at) + 1
