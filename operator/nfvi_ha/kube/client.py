@@ -150,7 +150,7 @@ class KubeClient:
         }
         query["limit"] = str(page_size) if page_size else None
         while True:
-            answer = await self._send("GET", res.path(namespace), query)
+            answer = await self._exchange(Call("GET", res.path(namespace), query, many=True))
             metadata = answer.get("metadata") or {}
             yield ListPage(answer.get("items") or [], str(metadata.get("resourceVersion") or ""))
             query["continue"] = metadata.get("continue") or None
@@ -169,6 +169,8 @@ class KubeClient:
     ) -> JsonObject:
         """Create an object (or POST to a subresource of ``name``, e.g. "token", "eviction", "binding")."""
         query = {"fieldManager": self.field_manager, "dryRun": "All" if dry_run else None}
+        if subresource is None:
+            body = {"apiVersion": res.api_version, "kind": res.kind, **body}
         return await self._send("POST", res.path(namespace, name, subresource), query, body)
 
     async def replace(
@@ -261,6 +263,8 @@ class KubeClient:
     async def _send(
         self, method: str, path: str, query: Query, body: Body = None, content_type: str = _JSON
     ) -> JsonObject:
-        call = Call(method, path, query, body, content_type)
+        return await self._exchange(Call(method, path, query, body, content_type))
+
+    async def _exchange(self, call: Call) -> JsonObject:
         async with self._slots:
             return await send(self._transport, call, timeout_seconds=self._request_timeout_seconds, guard=self.guard)

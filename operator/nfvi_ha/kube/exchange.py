@@ -9,6 +9,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from nfvi_ha.kube.depth import loads
 from nfvi_ha.kube.errors import KubeError, Unauthorized, Unavailable, error_from_response
 from nfvi_ha.kube.guard import Guard, GuardedBody
 from nfvi_ha.kube.lines import LineSplitter, LineTooLongError
@@ -26,6 +27,9 @@ class Call:
     query: Mapping[str, str | None] = field(default_factory=dict)
     body: JsonObject | list[JsonObject] | None = None
     content_type: str = "application/json"
+    many: bool = False
+    """The answer has objects of many owners: an absurdly nested one is pruned. (A single one is not, as it may be
+    changed and written back.)"""
 
     def url(self, host: str) -> URL:
         """The URL on that host; the path is already quoted."""
@@ -106,7 +110,7 @@ def _json_object(call: Call, status: int, data: bytes, retry_after: str | None) 
     if not data:
         return {}
     try:
-        answer = orjson.loads(data)
+        answer = loads(data) if call.many else orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Unavailable(status, "BadAnswer", f"{call}: the answer is no JSON") from error
     if not isinstance(answer, dict):

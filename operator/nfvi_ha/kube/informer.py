@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from nfvi_ha.kube.backoff import Backoff
 from nfvi_ha.kube.client import JsonObject, KubeClient
+from nfvi_ha.kube.depth import loads
 from nfvi_ha.kube.dispatcher import Change, Dispatcher
 from nfvi_ha.kube.errors import Gone, KubeError, TooManyRequests, Unauthorized, error_from_status
 from nfvi_ha.kube.informer_metrics import InformerMetrics
@@ -224,7 +225,7 @@ class Informer(Generic[T]):
     def _take(self, line: bytes, now: float) -> bool:
         """Take in one line of a watch; whether it was one that an API server may send."""
         try:
-            event = orjson.loads(line)
+            event = loads(line)
             kind, obj = event["type"], event["object"]
             uid, key, version = _identity(obj)
         except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):

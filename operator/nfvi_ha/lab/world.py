@@ -18,7 +18,7 @@ from nfvi_ha.lab.controlplane.progress import ProgressSink, silent
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.nfvi import Hosts, Nfvi
 from nfvi_ha.lab.operators import OperatorReplicas, Operators
-from nfvi_ha.lab.setup import apply_crds, server_version
+from nfvi_ha.lab.setup import apply_crds
 from nfvi_ha.lab.timings import DEFAULT_TIMINGS, LabTimings
 from nfvi_ha.lab.vim import KEY_ID, register_endpoint
 from nfvi_ha.reporting.receiver.record import Record
@@ -62,7 +62,7 @@ class LabAccess:
     state_dir: Path
     kubeconfig: Path
     kubernetes: str
-    """The server's version, e.g. "v1.20.2"."""
+    """The server's version, e.g. "1.20.2"."""
     vim_url: str
     options: LabOptions
 
@@ -133,17 +133,16 @@ class Lab:
             LabFailed: one of the other parts does not start; its message has the end of a log.
             KubeError: the API server refused something.
         """
-        state_dir = state_dir.resolve()
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root = _prepared(state_dir)
         async with AsyncExitStack() as stack:
-            plane = await ControlPlane.start(state_dir / "control-plane", assets=assets, log=progress)
+            plane = await ControlPlane.start(root / "control-plane", assets=assets, log=progress)
             stack.push_async_callback(plane.stop)
             key = secrets.token_hex(32)
             receiver = Receiver(ReceiverSettings(keys={KEY_ID: key.encode()}), on_record=on_record)
             url = await receiver.start()
             stack.push_async_callback(receiver.stop)
-            nfvi = Nfvi(state_dir, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed)
-            operators = Operators(state_dir / "operators", plane.kubeconfig, options.operators)
+            nfvi = Nfvi(root, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed)
+            operators = Operators(root / "operators", plane.kubeconfig, options.operators)
             stack.push_async_callback(nfvi.stop)
             stack.push_async_callback(operators.stop)
             async with await KubeClient.connect(str(plane.kubeconfig), user_agent="nfvi-ha-lab") as client:
@@ -152,10 +151,9 @@ class Lab:
                 await register_endpoint(client, url, key)
                 progress("lab", f"starting {options.hypervisors} hypervisors and {options.operators} operator(s)")
                 await asyncio.gather(nfvi.start(client), operators.start())
-                version, _ = await server_version(client)
-            access = LabAccess(state_dir, plane.kubeconfig, version, url, options)
+            access = LabAccess(root, plane.kubeconfig, plane.assets.version_text, url, options)
             access.write()
-            stack.callback((state_dir / ACCESS_FILE).unlink, missing_ok=True)
+            stack.callback((root / ACCESS_FILE).unlink, missing_ok=True)
             progress("lab", "ready")
             return cls(access, plane, nfvi, receiver, stack.pop_all())
 
@@ -170,3 +168,9 @@ class Lab:
     async def stop(self) -> None:
         """End everything; logs stay in the state directory."""
         await self._stack.aclose()
+
+
+def _prepared(state_dir: Path) -> Path:
+    root = state_dir.resolve()
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root

@@ -1,4 +1,7 @@
-"""Which nodes speak now? Judged by when their Leases were seen to change, never by comparing clocks."""
+"""Which nodes speak now? Judged by when we saw them write, never by comparing clocks.
+
+A node speaks when its Lease changes, and also when a watch shows its kubelet or virt-handler writing something else.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +17,7 @@ class _Heard:
 
 
 class NodeFreshness:
-    """When each node's Lease last changed, by our own monotonic clock.
+    """When each node was last seen to write, by our own monotonic clock.
 
     A Lease that was there when we started proves nothing until it changes: for all we know its node died a week ago.
     """
@@ -26,14 +29,19 @@ class NodeFreshness:
     def observe(self, node: str, renew_time: str, at: float) -> bool:
         """Note a Lease's renewTime as received ``at`` (monotonic seconds). True when the node became fresh by it."""
         heard = self._heard.get(node)
-        if heard is None:
-            self._heard[node] = _Heard(renew_time, None)
+        if heard is None or not heard.renewed:
+            self._heard[node] = _Heard(renew_time, heard.at if heard else None)
             return False
         if heard.renewed == renew_time:
             return False
         was_fresh = self.is_fresh(node, at)
         self._heard[node] = _Heard(renew_time, at)
         return not was_fresh
+
+    def heard(self, node: str, at: float) -> None:
+        """A watch showed something else that only this node writes, as it was written (not from a list)."""
+        known = self._heard.setdefault(node, _Heard("", None))
+        known.at = at if known.at is None else max(known.at, at)
 
     def forget(self, node: str) -> None:
         """The Lease is gone."""

@@ -8,6 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from nfvi_ha.api.names import KUBEVIRT_LAUNCHER_LABEL, KUBEVIRT_LAUNCHER_VALUE, LABEL_VNFRS
+from nfvi_ha.core.evidence import KUBELET, VIRT_HANDLER
 from nfvi_ha.core.views import NodeView, PodView, VmView
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.dispatcher import Change, Dispatcher
@@ -96,6 +97,8 @@ class Watches:
 
     def _vm(self, change: Change[VmView]) -> None:
         self._world.put_vm(change.old, change.new)
+        if (node := _writing_handler(change)) is not None:
+            self._world.freshness.heard(node, change.received_at)
         vm = change.new or change.old
         if vm is None:
             return
@@ -114,6 +117,8 @@ class Watches:
 
     def _pod(self, change: Change[PodView]) -> None:
         self._world.put_pod(change.old, change.new)
+        if (node := _writing_kubelet(change)) is not None:
+            self._world.freshness.heard(node, change.received_at)
         pod = change.new or change.old
         if pod is None:
             return
@@ -150,6 +155,22 @@ class Watches:
         elif change.old is not None:
             self.secrets.pop(change.old.name, None)
         self._do.secrets_changed()
+
+
+def _writing_handler(change: Change[VmView]) -> str | None:
+    """The node whose virt-handler wrote this change of phase, seen as it happened."""
+    old, new = change.old, change.new
+    if change.synthetic or old is None or new is None or old.phase == new.phase:
+        return None
+    return new.node if new.phase_writer == VIRT_HANDLER and new.node else None
+
+
+def _writing_kubelet(change: Change[PodView]) -> str | None:
+    """The node whose kubelet wrote this change of a container's state, seen as it happened."""
+    old, new = change.old, change.new
+    if change.synthetic or old is None or new is None or old.compute_exit_code == new.compute_exit_code:
+        return None
+    return new.node if new.status_writer == KUBELET and new.node else None
 
 
 def _set_key(vm: VmView) -> SetKey | None:

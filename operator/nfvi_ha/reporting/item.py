@@ -30,6 +30,8 @@ class Item:
     """How old the notification was when it was submitted, by the wall clock."""
     order: int = 0
     """Position among all items of the endpoint: who waits longest goes first."""
+    turn: float = 0.0
+    """Monotonic, when the earlier ones of its resource were done with."""
     attempts: int = 0
     last: Answer | None = None
 

@@ -90,6 +90,7 @@ class Sender:
 
     async def deliver(self, item: Item) -> Answer:
         """Send until the item is delivered, parked or expired; with verdict RETRY the sender was stopped before."""
+        item.turn = self._world.clock()
         answer = await self._attempt(item)
         return answer if answer.verdict is not Verdict.RETRY else await self._repeat(item, answer)
 
@@ -172,9 +173,13 @@ class Sender:
             return failed(outcome.INTERNAL_ERROR)
 
     def _remaining_seconds(self, item: Item) -> float:
-        # An old notification, submitted again after a restart, is still tried once before it expires.
-        lifetime = max(self.endpoint.expires_after_seconds - item.age_seconds, self.endpoint.timeout_seconds)
-        return item.submitted + lifetime - self._world.clock()
+        endpoint = self.endpoint
+        expiry = item.submitted - item.age_seconds + endpoint.expires_after_seconds
+        if item.attempts == 0:
+            # Old when its turn comes (after a restart, or behind one that was refused again and again): a probe's time
+            # is left to it, so that nothing expires without having been tried at an endpoint that can be asked.
+            expiry = max(expiry, item.turn + endpoint.max_backoff_seconds + endpoint.timeout_seconds)
+        return expiry - self._world.clock()
 
     def _gave_up(self, state: RetryCallState) -> Answer:
         assert state.outcome is not None  # noqa: S101 - tenacity stops after an attempt

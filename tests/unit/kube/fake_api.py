@@ -60,6 +60,7 @@ class FakeApi:
         self.hook: Hook | None = None
         self.silent_watches = False
         self.close_watches_at_once = False
+        self.dumps: Callable[[Any], bytes] = orjson.dumps
 
     # --- life
     async def start(self) -> None:
@@ -150,7 +151,7 @@ class FakeApi:
     async def _record(self, kind: str, plural: str, obj: Json) -> None:
         async with self._changed:
             self._history.append(
-                (int(obj["metadata"]["resourceVersion"]), plural, orjson.dumps({"type": kind, "object": obj}))
+                (int(obj["metadata"]["resourceVersion"]), plural, self.dumps({"type": kind, "object": obj}))
             )
             self._changed.notify_all()
 
@@ -178,7 +179,8 @@ class FakeApi:
         metadata: Json = {"resourceVersion": str(self.rv)}
         if start + limit < len(items):
             metadata["continue"] = str(start + limit)
-        return web.json_response({"kind": "ThingList", "metadata": metadata, "items": items[start : start + limit]})
+        answer = {"kind": "ThingList", "metadata": metadata, "items": items[start : start + limit]}
+        return web.Response(body=self.dumps(answer), content_type="application/json")
 
     async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
         last = int(request.query["resourceVersion"])

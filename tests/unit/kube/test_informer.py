@@ -1,4 +1,6 @@
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -212,6 +214,27 @@ async def test_garbage_lines_are_counted_and_left_out(api: FakeApi, client: Kube
         assert subject.metric("rejected_total", reason="type") == 1
         assert subject.metric("rejected_total", reason="identity") == 1
         assert api.count("GET", watch=True) == 1, "the stream was kept"
+
+
+async def test_an_absurdly_nested_object_hides_no_other(api: FakeApi, client: KubeClient) -> None:
+    """orjson stops at 1,024 levels, the API server at 10,000: one object of that kind may not blind us."""
+    deep: Any = "]}"
+    for _ in range(600):
+        deep = {"a": [deep, '\\"{[']}
+    api.dumps = lambda obj: json.dumps(obj).encode()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000)
+    try:
+        await api.put("configmaps", "listed", value=1, spec=deep)
+        await api.put("configmaps", "other", value=2)
+        async with running(client) as subject:
+            assert subject.informer.get_by_key("default", "listed") == ("uid-listed", 1)
+            assert subject.informer.get_by_key("default", "other") == ("uid-other", 2)
+            await api.put("configmaps", "watched", value=3, spec=deep)
+            await eventually(lambda: subject.informer.get_by_key("default", "watched") == ("uid-watched", 3))
+            assert subject.metric("rejected_total", reason="line") == 0
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 async def test_an_object_that_cannot_be_parsed_keeps_its_last_view(api: FakeApi, client: KubeClient) -> None:

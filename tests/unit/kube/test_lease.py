@@ -60,7 +60,7 @@ class Replica:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32), rough=st.sampled_from([0.0, 0.05, 0.2, 0.5]), deletions=st.booleans())
 def test_never_two_leaders_whatever_network_and_pauses_do(seed: int, rough: float, deletions: bool) -> None:
     async def main() -> None:
@@ -69,7 +69,7 @@ def test_never_two_leaders_whatever_network_and_pauses_do(seed: int, rough: floa
         replicas: list[Replica] = []
         replicas += [Replica(world, f"r{number}", 500.0 * number, replicas) for number in range(3)]
         next_deletion = 20.0
-        while loop.time() < 90:
+        while loop.time() < 70:
             await asyncio.sleep(0.25)
             leaders = [replica.elector.identity for replica in replicas if replica.elector.is_leader]
             assert len(leaders) <= 1, f"{leaders} at {loop.time()}"

@@ -47,3 +47,18 @@ def test_a_deleted_lease_is_forgotten() -> None:
     freshness.observe("worker-1", "t2", at=1.0)
     freshness.forget("worker-1")
     assert freshness.fresh_nodes(1.0) == frozenset()
+
+
+def test_a_node_that_was_seen_writing_is_fresh_before_its_lease_changes() -> None:
+    freshness = NodeFreshness(grace_seconds=40.0)
+    freshness.observe("worker-1", "t1", at=0.0)
+    freshness.heard("worker-1", at=5.0)
+    assert freshness.is_fresh("worker-1", now=45.0)
+    assert not freshness.is_fresh("worker-1", now=45.1)
+
+
+def test_the_first_sight_of_a_lease_does_not_count_though_the_node_was_heard_before() -> None:
+    freshness = NodeFreshness(grace_seconds=40.0)
+    freshness.heard("worker-1", at=5.0)
+    assert freshness.observe("worker-1", "t1", at=60.0) is False
+    assert not freshness.is_fresh("worker-1", now=60.0)

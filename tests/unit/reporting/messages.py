@@ -10,7 +10,9 @@ from nfvi_ha.reporting.notification import Notification, step_action
 SEEN = datetime(2026, 1, 2, 3, 4, 5, 678_900, tzinfo=UTC)
 
 
-def fault(name: str = "web-0-1", kind: FaultKind = FaultKind.VM_FAILED, *, at: datetime = SEEN, **changes: object) -> Fault:
+def fault(
+    name: str = "web-0-1", kind: FaultKind = FaultKind.VM_FAILED, *, at: datetime = SEEN, **changes: object
+) -> Fault:
     resource_kind = "VNFReplicaSet" if kind is FaultKind.REPLICAS_BELOW else "VirtualMachineInstance"
     fields: dict[str, object] = {
         "kind": kind,
@@ -54,7 +56,8 @@ def chain(name: str, length: int, *, at: datetime = SEEN, first_sequence: int = 
     start = raised(name, sequence=first_sequence, at=at)
     created = step_action(NotificationType.REPLACEMENT_CREATED, "Succeeded", old_vm=name, new_vm=f"{name}-new")
     return [start] + [
-        start.acted(step, created, sequence=first_sequence + step, at=at, message="created") for step in range(1, length)
+        start.acted(step, created, sequence=first_sequence + step, at=at, message="created")
+        for step in range(1, length)
     ]
 
 
@@ -68,7 +71,5 @@ def one_of_each() -> dict[NotificationType, Notification]:
         elif info.kind is not None and info.state is State.RAISED:
             found[name] = raised(kind=info.kind)
         elif info.kind is not None:
-            found[name] = raised(kind=info.kind).cleared(
-                2, sequence=3, at=SEEN + timedelta(seconds=9), message="over"
-            )
+            found[name] = raised(kind=info.kind).cleared(2, sequence=3, at=SEEN + timedelta(seconds=9), message="over")
     return found

@@ -117,7 +117,9 @@ def test_plain_http_needs_the_users_word() -> None:
     assert judge_url("http://vim/", allow_insecure=True).port == 80
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "fd12::1", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "10.0.0.1", "127.0.0.1", "::1", "2001:db8::1", "fd12::1", "::ffff:10.0.0.1"]
+)
 def test_ordinary_addresses_are_not_refused(address: str) -> None:
     assert address_refusal(address) is None
 
@@ -185,19 +187,31 @@ def test_a_secret_goes_only_to_the_hosts_it_names(url: str, hosts: str, allowed:
 def test_every_kind_of_credential_is_bound_to_its_hosts(kind: str) -> None:
     authority = Authority()
     certificate, key = authority.issue("client")
-    full = secret("s", "elsewhere.example.com", token=KEY, username=b"u", password=b"p", tls_crt=certificate, tls_key=key)
+    full = secret(
+        "s", "elsewhere.example.com", token=KEY, username=b"u", password=b"p", tls_crt=certificate, tls_key=key
+    )
     assert refused(endpoint(auth={kind: {"secretName": "s"}}), full).reason == refusal.SECRET_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
     ("auth", "data", "reason", "field"),
     [
-        ({"hmac": {"secretName": "s", "keyId": "k2"}}, {"k1": KEY}, refusal.SECRET_KEY_NOT_FOUND, "spec.auth.hmac.keyId"),
+        (
+            {"hmac": {"secretName": "s", "keyId": "k2"}},
+            {"k1": KEY},
+            refusal.SECRET_KEY_NOT_FOUND,
+            "spec.auth.hmac.keyId",
+        ),
         ({"hmac": {"secretName": "s"}}, {"k1": KEY, "k2": KEY}, refusal.SECRET_KEY_NOT_FOUND, "spec.auth.hmac.keyId"),
         ({"hmac": {"secretName": "s"}}, {"k1": b"short"}, refusal.SECRET_INVALID, "spec.auth.hmac.keyId"),
         ({"bearer": {"secretName": "s"}}, {"token": b"a\r\nX: b"}, refusal.SECRET_INVALID, "spec.auth.bearer.key"),
         ({"bearer": {"secretName": "s"}}, {"token": b"\xff"}, refusal.SECRET_INVALID, "spec.auth.bearer.key"),
-        ({"basic": {"secretName": "s"}}, {"username": b"u"}, refusal.SECRET_KEY_NOT_FOUND, "spec.auth.basic.secretName"),
+        (
+            {"basic": {"secretName": "s"}},
+            {"username": b"u"},
+            refusal.SECRET_KEY_NOT_FOUND,
+            "spec.auth.basic.secretName",
+        ),
         (
             {"basic": {"secretName": "s"}},
             {"username": b"u:v", "password": b"p"},
@@ -241,7 +255,9 @@ def test_a_renewed_certificate_makes_another_endpoint_and_the_same_one_does_not(
 
 
 def test_entries_that_are_not_base64_are_left_out() -> None:
-    assert Secret.from_object({"metadata": {"name": "s"}, "data": {"a": "%%", "b": None, "c": "eA=="}}).data == {"c": b"x"}
+    assert Secret.from_object({"metadata": {"name": "s"}, "data": {"a": "%%", "b": None, "c": "eA=="}}).data == {
+        "c": b"x"
+    }
 
 
 @pytest.mark.parametrize(
@@ -271,5 +287,7 @@ def test_a_filter_of_severities_treats_a_clear_as_its_raise() -> None:
 
 
 def test_a_filter_of_namespaces_is_about_the_resource() -> None:
-    assert Endpoint("e", "https://vim/", namespaces=frozenset({"tenant-a"})).matches(raised(kind=FaultKind.REPLICAS_BELOW))
+    assert Endpoint("e", "https://vim/", namespaces=frozenset({"tenant-a"})).matches(
+        raised(kind=FaultKind.REPLICAS_BELOW)
+    )
     assert not Endpoint("e", "https://vim/", namespaces=frozenset({"tenant-b"})).matches(raised())

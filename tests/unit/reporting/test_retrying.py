@@ -28,7 +28,7 @@ def sequence_of(*answers: Answer | int) -> object:
 
 
 async def until_done(world: VirtualWorld, count: int) -> None:
-    async with asyncio.timeout(10**6):
+    async with asyncio.timeout(10**4):
         while len(world.finals()) < count:
             await asyncio.sleep(0.25)
 
@@ -124,7 +124,9 @@ def test_what_would_not_get_better_is_parked_and_blocks_nothing(code: int) -> No
     assert (world.outcomes[0].reason, world.outcomes[0].http_status) == (reason, code)
 
 
-@pytest.mark.parametrize("answer", [408, 425, 429, 500, 502, 503, 504, 599, failed(outcome.TIMEOUT), failed(outcome.CONNECT_FAILED)])
+@pytest.mark.parametrize(
+    "answer", [408, 425, 429, 500, 502, 503, 504, 599, failed(outcome.TIMEOUT), failed(outcome.CONNECT_FAILED)]
+)
 def test_what_may_get_better_is_tried_again(answer: Answer | int) -> None:
     world = deliver(VirtualWorld(script=sequence_of(answer, 200)))  # type: ignore[arg-type]
     assert world.finals() == [(raised().id, "Delivered")]
@@ -141,7 +143,8 @@ def test_what_is_not_delivered_in_time_expires_and_the_next_goes() -> None:
     assert world.finals()[0] == (first.id, "Expired")
     expired = next(one for one in world.outcomes if one.state is DeliveryState.EXPIRED)
     assert (expired.reason, expired.http_status) == (outcome.DEADLINE_PASSED, 500)
-    assert world.attempts[-2].at == pytest.approx(100.0, abs=6.0)
+    assert world.finals() == [(first.id, "Expired"), (second.id, "Delivered")]
+    assert world.attempts[-1].at == pytest.approx(110.0, abs=15.0)
     assert len(world.attempts) < 12
 
 
@@ -168,7 +171,9 @@ def test_a_double_submit_sends_nothing_and_tells_a_finished_outcome_again() -> N
 
 
 def test_only_endpoints_asked_for_and_let_through_by_their_filter_get_it() -> None:
-    world = VirtualWorld(endpoints=(other(VIM, name="a"), other(VIM, name="b", types=("vm.paused",)), other(VIM, name="c")))
+    world = VirtualWorld(
+        endpoints=(other(VIM, name="a"), other(VIM, name="b", types=("vm.paused",)), other(VIM, name="c"))
+    )
 
     async def scenario(deliverer: Deliverer) -> None:
         assert deliverer.submit(raised()) == {"a", "c"}
@@ -181,13 +186,16 @@ def test_only_endpoints_asked_for_and_let_through_by_their_filter_get_it() -> No
 @given(st.data())
 @settings(max_examples=60, deadline=None)
 def test_first_arrivals_of_a_resource_are_in_order_whatever_fails(data: st.DataObject) -> None:
-    lanes = [chain(f"vm-{index}", length) for index, length in enumerate(data.draw(st.lists(st.integers(1, 6), max_size=6)))]
+    lanes = [
+        chain(f"vm-{index}", length) for index, length in enumerate(data.draw(st.lists(st.integers(1, 6), max_size=6)))
+    ]
     sent = [one for lane in lanes for one in lane]
     shuffled = data.draw(st.permutations(range(len(sent))))
-    answers = st.sampled_from(["204", "204", "500", "timeout", "slow", "429", "404"])
+    kinds = data.draw(st.lists(st.sampled_from(["204", "500", "timeout", "slow", "429", "404"]), max_size=60))
+    pauses = data.draw(st.lists(st.sampled_from([0.0, 0.7, 30.0]), min_size=len(sent), max_size=len(sent)))
 
     def script(attempt: Attempt) -> object:
-        kind = data.draw(answers)
+        kind = kinds.pop() if kinds else "204"
         if kind == "slow":
             return asyncio.sleep(3.0, status(204))
         return {"429": status(429, Retry_After="2"), "timeout": failed(outcome.TIMEOUT)}.get(kind) or status(int(kind))
@@ -198,9 +206,9 @@ def test_first_arrivals_of_a_resource_are_in_order_whatever_fails(data: st.DataO
         # Resources in any order, one resource's in its own, with pauses so that some come while others wait.
         left = [list(lane) for lane in lanes]
         owners = [index for index, lane in enumerate(lanes) for _ in lane]
-        for position in shuffled:
+        for position, pause in zip(shuffled, pauses, strict=True):
             deliverer.submit(left[owners[position]].pop(0))
-            await asyncio.sleep(data.draw(st.sampled_from([0.0, 0.0, 0.7, 30.0])))
+            await asyncio.sleep(pause)
         await until_done(world, len(sent))
 
     run(world, scenario)
@@ -221,7 +229,11 @@ def test_one_resource_waits_for_its_own_and_for_no_other() -> None:
         return asyncio.sleep(4.0, status(204)) if attempt.subject.endswith("/a") else status(204)
 
     world = deliver(VirtualWorld(script=script), first, second, raised("b"))  # type: ignore[arg-type]
-    assert [(attempt.subject[-1], attempt.at) for attempt in world.attempts] == [("a", 0.0), ("b", 0.0), ("a", pytest.approx(4.0))]
+    assert [(attempt.subject[-1], attempt.at) for attempt in world.attempts] == [
+        ("a", 0.0),
+        ("b", 0.0),
+        ("a", pytest.approx(4.0)),
+    ]
 
 
 def test_a_lower_sequence_submitted_late_still_goes_before_those_that_wait() -> None:
@@ -285,9 +297,10 @@ def test_a_single_refused_notification_does_not_make_the_endpoint_unreachable() 
         for index in range(300):
             deliverer.submit(raised(f"good-{index}"))
             await asyncio.sleep(0.5)
-        await until_done(world, 301)
+        await until_done(world, 300)
 
     run(world, scenario)
+    assert len([attempt for attempt in world.attempts if attempt.id == bad.id]) >= 5
     assert not [up for _, _, up, _ in world.reachable if not up]
 
 
@@ -358,7 +371,10 @@ def test_what_was_parked_may_be_submitted_again_after_an_edit() -> None:
 
 
 def test_a_removed_endpoint_gives_up_what_is_pending_and_says_so() -> None:
-    world = VirtualWorld(endpoints=(VIM, other(VIM, name="healthy")), script=lambda attempt: status(500 if attempt.endpoint.name == "vim" else 204))
+    world = VirtualWorld(
+        endpoints=(VIM, other(VIM, name="healthy")),
+        script=lambda attempt: status(500 if attempt.endpoint.name == "vim" else 204),
+    )
 
     async def scenario(deliverer: Deliverer) -> None:
         for one in chain("a", 2):
@@ -395,7 +411,10 @@ def test_a_suspended_endpoint_keeps_what_is_pending_and_takes_more() -> None:
 
 
 def test_a_full_memory_refuses_with_a_reason_and_keeps_the_order_when_submitted_again() -> None:
-    world = VirtualWorld(script=lambda attempt: status(500) if attempt.at < 100 else status(204), limits=Limits(pending=2, warm_connections=0))
+    world = VirtualWorld(
+        script=lambda attempt: status(500) if attempt.at < 100 else status(204),
+        limits=Limits(pending=2, warm_connections=0),
+    )
     one, two, three, four = chain("a", 4)
 
     async def scenario(deliverer: Deliverer) -> None:
@@ -418,7 +437,10 @@ def test_a_full_memory_refuses_with_a_reason_and_keeps_the_order_when_submitted_
 
 
 def test_a_resource_is_not_mute_for_ever_if_a_refused_one_never_comes_again() -> None:
-    world = VirtualWorld(script=lambda attempt: status(500) if attempt.at < 5 else status(204), limits=Limits(pending=1, warm_connections=0))
+    world = VirtualWorld(
+        script=lambda attempt: status(500) if attempt.at < 5 else status(204),
+        limits=Limits(pending=1, warm_connections=0),
+    )
     one, two, three = chain("a", 3)
 
     async def scenario(deliverer: Deliverer) -> None:
@@ -464,7 +486,9 @@ def test_a_client_that_breaks_its_promise_does_not_stop_a_lane() -> None:
 
 def test_closing_lets_a_request_under_way_end_and_starts_no_other() -> None:
     first, second = chain("a", 2)
-    world = VirtualWorld(script=lambda attempt: asyncio.sleep(2.0, status(204) if attempt.id == first.id else status(500)))
+    world = VirtualWorld(
+        script=lambda attempt: asyncio.sleep(2.0, status(204) if attempt.id == first.id else status(500))
+    )
 
     async def scenario(deliverer: Deliverer) -> None:
         deliverer.submit(first)

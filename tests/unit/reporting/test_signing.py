@@ -25,7 +25,12 @@ def test_the_signature_is_what_the_documentation_says() -> None:
 
 def test_a_key_can_be_changed_without_a_gap() -> None:
     # The receiver learns the new key first, then the sender changes, then the receiver forgets the old one.
-    steps = [({"old": OLD}, "old"), ({"old": OLD, "new": NEW}, "old"), ({"old": OLD, "new": NEW}, "new"), ({"new": NEW}, "new")]
+    steps = [
+        ({"old": OLD}, "old"),
+        ({"old": OLD, "new": NEW}, "old"),
+        ({"old": OLD, "new": NEW}, "new"),
+        ({"new": NEW}, "new"),
+    ]
     for accepted, key_id in steps:
         headers = sign(BODY, {"old": OLD, "new": NEW}[key_id], key_id, now=NOW)
         assert verify(headers, BODY, accepted, now=NOW) == key_id

@@ -55,9 +55,7 @@ class ScriptedClient:
         assert not self.closed
         event = json.loads(body)
         now = asyncio.get_running_loop().time()
-        attempt = Attempt(
-            self.endpoint, now, event["id"], event["data"]["sequence"], event["subject"], headers
-        )
+        attempt = Attempt(self.endpoint, now, event["id"], event["data"]["sequence"], event["subject"], headers)
         self.world.attempts.append(attempt)
         answer = self.world.script(attempt)
         return answer if isinstance(answer, Answer) else await answer

@@ -157,14 +157,15 @@ def _records(
 def _occupied(spec: ReplicaSetSpec, view: SlotView, occupant: SlotVm) -> SlotRecord:
     vm = occupant.vm
     reason = message = ""
-    if vm.deleting:
+    if vm.final:
+        # Also when its deletion was asked for: it is not the deletion that the slot waits for.
+        state, reason = SlotState.HELD, occupant.fault or REASON_NO_EVIDENCE
+        message = f"phase {vm.phase}, and nobody on node {vm.node or '(none)'} confirmed the end"
+    elif vm.deleting:
         state = SlotState.UPDATING if outdated(view, spec) else SlotState.DELETING
     elif occupant.fault:
         state, reason = SlotState.HELD, occupant.fault
         message = f"no evidence that {vm.name} ended: not replaced, lest two VMs write"
-    elif vm.final:
-        state, reason = SlotState.HELD, REASON_NO_EVIDENCE
-        message = f"phase {vm.phase}, and nobody on node {vm.node or '(none)'} confirmed the end"
     elif occupant.ready:
         state = SlotState.READY
     elif vm.lost_readiness:

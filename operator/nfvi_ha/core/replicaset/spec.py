@@ -46,17 +46,3 @@ class ReplicaSetSpec:
     prefer_unhealthy: bool = True
     backoff: BackoffPolicy = BackoffPolicy()
     progress_deadline_seconds: float = 600.0
-
-
-def resolve_int_or_percent(value: int | str, total: int, *, round_up: bool) -> int:
-    """``maxUnavailable``/``maxSurge`` as a number of VMs: "30%" of ``total``, as Deployments round it.
-
-    Raises:
-        ValueError: it is neither a whole number nor a percentage.
-    """
-    if isinstance(value, int):
-        return value
-    if not value.endswith("%"):
-        raise ValueError(f"{value!r} is neither a whole number nor a percentage")
-    product = int(value[:-1]) * total
-    return -(-product // 100) if round_up else product // 100

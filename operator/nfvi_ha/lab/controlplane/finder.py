@@ -48,7 +48,7 @@ class Finder:
         *,
         official: Callable[[str], OfficialRelease] = OfficialRelease,
         release: str = RELEASE,
-        try_out: Callable[[Assets], None] = selftest.try_out,
+        try_out: Callable[[Assets, Path], None] = selftest.try_out,
     ) -> None:
         self._cache = cache
         self._environment = environment
@@ -166,7 +166,7 @@ class Finder:
                 raise SelfTestFailed(f"{path.name} says it is {said}, expected {version}")
         if (directory / APISERVER).exists():
             self._progress("test", "trying the binaries out with a custom resource", 0.98)
-            self._try_out(self._assets(CachedSet(directory, version, source)))
+            self._try_out(self._assets(CachedSet(directory, version, source)), directory.parent / "try-out")
         return version, source
 
     def _assets(self, found: CachedSet) -> Assets:

@@ -1,7 +1,6 @@
 """Does this API server do what we need? Custom resources are where a wrongly built one fails, so they are tried."""
 
 import asyncio
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
@@ -114,19 +113,18 @@ def _definition() -> Json:
     }
 
 
-def try_out(assets: Assets) -> None:
-    """Starts a control plane of these binaries in a temporary directory and exercises it. Blocks; any thread may call.
+def try_out(assets: Assets, state_dir: Path) -> None:
+    """Starts a control plane of these binaries in ``state_dir`` and exercises it. Blocks; any thread may call.
 
     Raises SelfTestFailed or StartFailed.
     """
 
     async def run() -> None:
-        with tempfile.TemporaryDirectory(prefix="nfvi-ha-selftest-") as directory:
-            servers = await Servers.start(Layout(Path(directory)), assets, log=silent, detach=False)
-            try:
-                await exercise(servers.api)
-            finally:
-                await servers.stop()
+        servers = await Servers.start(Layout.at(state_dir), assets, log=silent, detach=False)
+        try:
+            await exercise(servers.api)
+        finally:
+            await servers.stop()
 
     # In a thread of its own: the caller may be inside an event loop, where another cannot run.
     with ThreadPoolExecutor(max_workers=1) as executor:

@@ -33,7 +33,7 @@ class Store:
             index=len(self.records) + 1,
             received_monotonic_ns=received_monotonic_ns,
             received_at=received_at,
-            headers=dict(headers),
+            headers={str(name): value for name, value in headers.items()},  # orjson takes no subclass of str as a key
             event=event,
             verified=not refusal,
             refusal=refusal,

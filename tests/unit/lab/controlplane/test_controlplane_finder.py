@@ -85,7 +85,7 @@ def search(
     site: Site,
     *,
     assets: Path | None = None,
-    try_out: Callable[[Assets], None] = lambda _: None,
+    try_out: Callable[[Assets, Path], None] = lambda *_: None,
     told: list[str] | None = None,
 ) -> Finder:
     environment = {"PATH": "/usr/bin:/bin"} | ({"KUBEBUILDER_ASSETS": str(assets)} if assets else {})
@@ -193,7 +193,7 @@ def test_official_release_is_fetched_tried_out_and_cached(tmp_path: Path, site: 
     publish_both(site)
     tried: list[tuple[int, int, int]] = []
 
-    found = search(tmp_path, site, try_out=lambda assets: tried.append(assets.version)).find()
+    found = search(tmp_path, site, try_out=lambda assets, _: tried.append(assets.version)).find()
     asked = len(site.asked)
     again = search(tmp_path, site).find()
 
@@ -221,7 +221,7 @@ def test_official_binaries_that_are_not_what_they_should_be_are_not_used(
     elif trouble == "not text":
         site.files[f"/v{RELEASE}/bin/linux/amd64/kube-apiserver.sha256"] = b"<html>please log in</html>"
 
-    def try_out(_: Assets) -> None:
+    def try_out(_: Assets, __: Path) -> None:
         if trouble == "self-test":
             raise SelfTestFailed("custom resources do not work")
 
@@ -249,7 +249,7 @@ def test_cancelled_search_does_not_go_on_to_the_next_source(tmp_path: Path, site
         cancelled,
         official=site.release,
         release=RELEASE,
-        try_out=lambda _: None,
+        try_out=lambda *_: None,
     )
 
     with pytest.raises(BuildFailed, match="cancelled"):

@@ -1,0 +1,1 @@
+"""Measuring: percentiles of runs and the machine they ran on."""
