@@ -149,7 +149,13 @@ class Operator:
         self._set_queue: WorkQueue[SetKey] = self._queue("sets", self._sets.reconcile, settings.workers)
         self._record_queue: WorkQueue[str] = self._queue("records", self._outbox.write, settings.record_workers)
         self._endpoint_queue: WorkQueue[str] = self._queue("endpoints", self._endpoints.reconcile, 2)
-        self._own_kinds = OwnKinds(world, client, on_set=self._set_queue.add, on_endpoint=self._on_endpoint)
+        self._own_kinds = OwnKinds(
+            world,
+            client,
+            on_set=self._set_queue.add,
+            on_endpoint=self._on_endpoint,
+            watched=lambda: self._kopf.ready,
+        )
         self._kopf = KopfThread(self._own_kinds, lambda error: metrics.work_error("kopf", error))
         self._server = ProbeServer(self._registry, self._not_ready)
 

@@ -20,6 +20,8 @@ JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)
 
 RESYNC_SECONDS: Final = 30.0
+UNWATCHED_SECONDS: Final = 2.0
+"""While kopf does not watch (it starts, or one hostile object makes it crash), lists have to do."""
 RETRY_SECONDS: Final = 0.5
 REMEMBERED_DELETIONS: Final = 4096
 """A list that was under way while an object was deleted must not bring it back; uids are never used again."""
@@ -35,11 +37,13 @@ class OwnKinds:
         *,
         on_set: Callable[[SetKey], None],
         on_endpoint: Callable[[str], None],
+        watched: Callable[[], bool],
     ) -> None:
         self._world = world
         self._client = client
         self._on_set = on_set
         self._on_endpoint = on_endpoint
+        self._watched = watched
         self._loop = asyncio.get_running_loop()
         self._versions: dict[str, int] = {}
         self._gone: deque[str] = deque(maxlen=REMEMBERED_DELETIONS)
@@ -67,7 +71,7 @@ class OwnKinds:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             self.synced.set()
-            await asyncio.sleep(RESYNC_SECONDS)
+            await asyncio.sleep(RESYNC_SECONDS if self._watched() else UNWATCHED_SECONDS)
 
     async def resync(self) -> None:
         """List both kinds and take in what the events did not tell.

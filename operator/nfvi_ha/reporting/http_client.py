@@ -19,7 +19,7 @@ from nfvi_ha.reporting.endpoint import Endpoint
 USER_AGENT: Final = f"nfvi-ha/{__version__}"
 _MAX_ANSWER_BYTES: Final = 16 * 1024
 """Of an answer's body, read (and thrown away) to keep the connection; a longer one costs it its connection."""
-_DNS_CACHE_SECONDS: Final = 10
+DNS_CACHE_SECONDS: Final = 10
 
 
 class Client(Protocol):
@@ -65,7 +65,9 @@ class OwnThreadResolver(AbstractResolver):
 class HttpClient:
     """``Client`` on aiohttp. Every connection goes through ``address.guarded_socket``."""
 
-    def __init__(self, endpoint: Endpoint, resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, resolver: AbstractResolver | None = None, dns_cache_seconds: int = DNS_CACHE_SECONDS
+    ) -> None:
         self._url = URL(endpoint.url)
         self._timeout = aiohttp.ClientTimeout(total=endpoint.timeout_seconds)
         self._resolver = resolver or OwnThreadResolver()
@@ -75,7 +77,7 @@ class HttpClient:
             ssl=endpoint.ssl_context if endpoint.ssl_context is not None else True,
             socket_factory=address.guarded_socket,
             resolver=self._resolver,
-            ttl_dns_cache=_DNS_CACHE_SECONDS,
+            ttl_dns_cache=dns_cache_seconds,
         )
         self._session = aiohttp.ClientSession(
             connector=self._connector,

@@ -41,7 +41,9 @@ def example() -> Notification:
         evidence=Evidence(EvidenceKind.PROCESS_GONE, "virt-handler@worker-1", "phase Failed, reason Crashed", seen),
     )
     incident = incident_id(resource, fault.kind, 0)
-    return Notification.from_fault(fault, incident=incident, episode=0, sequence=42, cluster="site-1", source="operator")
+    return Notification.from_fault(
+        fault, incident=incident, episode=0, sequence=42, cluster="site-1", source="operator"
+    )
 
 
 def rendered(page: str) -> dict[str, str]:
@@ -58,16 +60,19 @@ def rendered(page: str) -> dict[str, str]:
 
 
 def _types() -> str:
-    rows = [
-        f"| `{CLOUDEVENT_TYPE_PREFIX}{name}` | {info.state} | {f'`{info.kind}`' if info.kind else 'any'} | {info.summary} |"
-        for name, info in CATALOGUE.items()
-    ]
-    return "\n".join(["| type | state | fault | meaning |", "|---|---|---|---|", *rows])
+    lines = ["| type | state | fault | meaning |", "|---|---|---|---|"]
+    for name, info in CATALOGUE.items():
+        fault = f"`{info.kind}`" if info.kind else "any"
+        lines.append(f"| `{CLOUDEVENT_TYPE_PREFIX}{name}` | {info.state} | {fault} | {info.summary} |")
+    return "\n".join(lines)
 
 
 def _fields(schema: dict[str, Any]) -> str:
     lines: list[str] = []
-    for title, part in [("data", schema), *((name, schema["$defs"][name]) for name in ("Resource", "EvidenceNote", "Action"))]:
+    for title, part in [
+        ("data", schema),
+        *((name, schema["$defs"][name]) for name in ("Resource", "EvidenceNote", "Action")),
+    ]:
         lines += [f"\n`{title}`:\n", "| field | always | meaning |", "|---|---|---|"]
         required = set(part.get("required", ()))
         for name, field in part["properties"].items():

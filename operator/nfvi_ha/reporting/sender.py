@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tenacity import AsyncRetrying, RetryCallState
+from tenacity import AsyncRetrying
 
 from nfvi_ha.reporting import outcome, signing
 from nfvi_ha.reporting.answer import Answer, Verdict, expired, failed
@@ -106,7 +106,7 @@ class Sender:
             wait=wait_backoff(lambda: self.endpoint, self._world.random, lambda: self._remaining_seconds(item)),
             stop=lambda _: self._stopping or self._remaining_seconds(item) <= 0,
             sleep=self._sleep,
-            retry_error_callback=self._gave_up,
+            retry_error_callback=lambda _: self._gave_up(item),
         )
         answer: Answer = await retrying(attempt)
         return answer
@@ -181,10 +181,8 @@ class Sender:
             expiry = max(expiry, item.turn + endpoint.max_backoff_seconds + endpoint.timeout_seconds)
         return expiry - self._world.clock()
 
-    def _gave_up(self, state: RetryCallState) -> Answer:
-        assert state.outcome is not None  # noqa: S101 - tenacity stops after an attempt
-        last: Answer = state.outcome.result()
-        return last if self._stopping else expired(last)
+    def _gave_up(self, item: Item) -> Answer:
+        return item.last if self._stopping and item.last is not None else expired(item.last)
 
     async def _sleep(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -96,7 +96,7 @@ async def accepted(world: VnfWorld, name: str) -> Obj:
     ("spec", "reason", "field"),
     [
         ({"auth": {"hmac": {"secretName": "nowhere"}}}, "SecretNotFound", "spec.auth.hmac"),
-        ({"url": "https://169.254.169.254/latest"}, "AddressForbidden", "spec.url"),
+        ({"url": "https://169.254.169.254/latest"}, "URLHostRefused", "spec.url"),
     ],
     ids=["missing-secret", "metadata-address"],
 )
@@ -129,7 +129,7 @@ async def test_a_secret_that_is_not_for_this_host_is_not_sent_there(world: VnfWo
     await world.client.create(VIMENDPOINTS, endpoint(name, **spec))
     try:
         condition = await accepted(world, name)
-        assert condition["reason"] == "HostNotAllowed"
+        assert condition["reason"] == "SecretNotAllowed"
     finally:
         await world.client.delete(VIMENDPOINTS, name)
 

@@ -1,6 +1,7 @@
 """VNFs on a lab: made, broken, waited for."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -136,16 +137,18 @@ class VnfWorld:
 
     async def sweep(self) -> None:
         """Delete everything while there still are controllers that let it go."""
-        await self.client.delete(NAMESPACES, self.namespace)
+        for obj in await self.client.list(VNFREPLICASETS, self.namespace):
+            await self.client.delete(VNFREPLICASETS, obj["metadata"]["name"], self.namespace)
 
         async def gone() -> bool:
-            try:
-                await self.client.get(NAMESPACES, self.namespace)
-            except NotFound:
-                return True
-            return False
+            vms = await self.all_vms()
+            for vm in vms:
+                with contextlib.suppress(NotFound):
+                    await self.client.delete(VMIS, vm["metadata"]["name"], self.namespace)
+            return not vms
 
-        await eventually(gone, f"namespace {self.namespace} gone", 60.0, lambda: "still there")
+        await eventually(gone, f"VMs of {self.namespace} gone", 60.0, lambda: "still there")
+        await self.client.delete(NAMESPACES, self.namespace)
 
 
 def _is_living(vm: Obj, name: str) -> bool:

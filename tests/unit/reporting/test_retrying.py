@@ -11,9 +11,10 @@ from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.gate import FIRST_AFTER_OUTAGE, OPEN_AFTER
 from nfvi_ha.reporting.outcome import DeliveryState
 from nfvi_ha.reporting.sender import Limits
+from nfvi_ha.reporting.signing import verify
 
 from .messages import chain, raised
-from .virtual import VIM, Attempt, VirtualWorld, at, other, run, status
+from .virtual import START, VIM, Attempt, VirtualWorld, at, other, run, status
 
 
 def sequence_of(*answers: Answer | int) -> object:
@@ -29,8 +30,8 @@ def sequence_of(*answers: Answer | int) -> object:
 
 async def until_done(world: VirtualWorld, count: int) -> None:
     async with asyncio.timeout(10**4):
-        while len(world.finals()) < count:
-            await asyncio.sleep(0.25)
+        while len(world.finals()) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.25)  # of virtual time
 
 
 def deliver(world: VirtualWorld, *notifications: object) -> VirtualWorld:
@@ -340,6 +341,18 @@ def test_an_edited_endpoint_goes_on_with_the_new_settings_at_once() -> None:
 
     run(world, scenario)
     assert world.attempts[-1].headers["X-NFVI-HA-Key-Id"] == "k1"
+
+
+def test_each_attempt_is_signed_anew_over_the_same_body() -> None:
+    world = VirtualWorld(endpoints=(other(VIM, hmac_key=b"k" * 32, hmac_key_id="k1"),), script=sequence_of(503, 204))  # type: ignore[arg-type]
+    first, second = deliver(world).attempts
+    assert first.body == second.body
+    for attempt in (first, second):
+        assert (
+            verify(attempt.headers, attempt.body, {"k1": b"k" * 32}, now=START + attempt.at, tolerance_seconds=1)
+            == "k1"
+        )
+    assert first.headers["X-NFVI-HA-Timestamp"] != second.headers["X-NFVI-HA-Timestamp"]
 
 
 def test_setting_the_same_endpoints_again_changes_nothing() -> None:

@@ -35,6 +35,7 @@ class Attempt:
     sequence: int
     subject: str
     headers: Mapping[str, str]
+    body: bytes
 
 
 def status(code: int, **headers: str) -> Answer:
@@ -55,7 +56,7 @@ class ScriptedClient:
         assert not self.closed
         event = json.loads(body)
         now = asyncio.get_running_loop().time()
-        attempt = Attempt(self.endpoint, now, event["id"], event["data"]["sequence"], event["subject"], headers)
+        attempt = Attempt(self.endpoint, now, event["id"], event["data"]["sequence"], event["subject"], headers, body)
         self.world.attempts.append(attempt)
         answer = self.world.script(attempt)
         return answer if isinstance(answer, Answer) else await answer
