@@ -103,6 +103,8 @@ class Api:
         if vmi is None or (uid and vmi.uid != uid) or vmi.deleting is not None:
             return
         vmi.deleting = self._clock.now
+        if vmi.failed_at is not None and int(vmi.phase_times.get("Failed", self._clock.now)) >= int(self._clock.now):
+            vmi.disputed = True  # stamps have whole seconds: which came first cannot be seen
         self.changed(vmi)
         self.on_deleting(vmi)
         self.sweep(vmi)

@@ -75,29 +75,34 @@ class Cluster:
         node = self.nodes[name]
         if not node.connected:
             return
-        node.connected = False
+        node.connected, node.powered = False, not power_off
         lost_at = self.clock.now
         if power_off:
-            for vmi in self.api.all_vmis():
-                if vmi.node == name and vmi.process is Process.ALIVE:
-                    vmi.process = Process.DEAD
-                    vmi.failed_at = vmi.failed_at or (lost_at if vmi.deleting is None else None)
+            self._lose_processes(name)
         self.clock.later(UNKNOWN_SECONDS, lambda: self._give_up(node, lost_at))
 
     def heal(self, name: str, *, rebooted: bool = False) -> None:
-        """The node speaks again, if it was rebooted only after its boot."""
+        """The node speaks again; one that was off or is rebooted only after its boot."""
         node = self.nodes[name]
         if node.connected:
             return
-        if rebooted:
+        if rebooted or not node.powered:
+            node.powered = False
+            self._lose_processes(name)
             self.clock.later(BOOT_SECONDS, lambda: self._up(node, rebooted=True))
         else:
             self._up(node, rebooted=False)
 
+    def _lose_processes(self, name: str) -> None:
+        for vmi in self.api.all_vmis():
+            if vmi.node == name and vmi.process is Process.ALIVE:
+                vmi.process = Process.DEAD
+                vmi.failed_at = self.clock.now if vmi.deleting is None else None
+
     def _up(self, node: Node, *, rebooted: bool) -> None:
         if node.connected:
             return
-        node.connected, node.schedulable, node.renewed = True, True, self.clock.now
+        node.connected, node.powered, node.schedulable, node.renewed = True, True, True, self.clock.now
         self.say("node", f"{node.name} is back")
         self.kubevirt.node_back(node.name, rebooted=rebooted)
 

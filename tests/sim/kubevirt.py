@@ -66,11 +66,21 @@ class KubeVirt:
         if not self._nodes[pod.node].connected or not self.controller_up:
             self._again(lambda: self._start(vmi, pod))
             return
+        if pod.deleting is not None:
+            self._never_started(vmi, pod)
+            return
         pod.phase = "Running"
         self._api.changed(pod)
         vmi.node, vmi.active_pods = pod.node, {pod.uid: pod.node}
         self._set_phase(vmi, "Scheduled", VIRT_CONTROLLER)
         self._clock.later(RUNNING_AFTER, lambda: self._run(vmi, pod))
+
+    def _never_started(self, vmi: Vmi, pod: Pod) -> None:
+        """The taint manager deleted the pod before its node could start it."""
+        vmi.failed_at = self._clock.now
+        self._api.remove_pod(pod)
+        self._set_phase(vmi, "Failed", VIRT_CONTROLLER)
+        self._say("kubevirt", f"{vmi.name} Failed before it ran, by virt-controller")
 
     def _run(self, vmi: Vmi, pod: Pod) -> None:
         if vmi.deleting is not None or vmi.final or vmi.uid not in self._api.vmis:
@@ -119,6 +129,7 @@ class KubeVirt:
 
     def force_delete_pod(self, vmi: Vmi, *, killed: bool) -> None:
         """The pod object is wiped; ``killed`` says whether a kubelet then ends its containers."""
+        vmi.disputed = True
         for pod in self._api.pods_of(vmi.uid):
             self._api.remove_pod(pod)
         self._clock.later(CONTROLLER_AFTER, lambda: self._failed_for_want_of_pod(vmi))
@@ -127,6 +138,7 @@ class KubeVirt:
 
     def strip(self, vmi: Vmi) -> None:
         """Somebody wipes the VMI from the API, finalizers and all; qemu knows nothing of it."""
+        vmi.disputed = True
         vmi.finalizers.clear()
         if vmi.deleting is None:
             vmi.deleting = self._clock.now
@@ -143,6 +155,7 @@ class KubeVirt:
         if not self._nodes[vmi.node].connected:
             self._again(lambda: self._handler_final(vmi, phase))
             return
+        vmi.disputed |= phase == "Failed" and vmi.failed_at is None
         vmi.ready, vmi.ready_reason, vmi.ready_since = False, "GuestNotRunning", self._clock.now
         self._set_phase(vmi, phase, VIRT_HANDLER)
         self._say("kubevirt", f"{vmi.name} {phase}, by virt-handler")
@@ -166,7 +179,7 @@ class KubeVirt:
             self._again(lambda: self._failed_for_want_of_pod(vmi))
             return
         if vmi.phase in {"Scheduled", "Running"} and vmi.uid in self._api.vmis:
-            vmi.active_pods = {}
+            vmi.active_pods, vmi.disputed = {}, True
             vmi.ready, vmi.ready_reason, vmi.ready_since = False, "PodNotExists", self._clock.now
             vmi.phase, vmi.phase_writer = "Failed", VIRT_CONTROLLER
             self._api.changed(vmi)

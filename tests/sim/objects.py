@@ -50,6 +50,8 @@ class Vmi:
     process: Process = Process.NONE
     failed_at: float | None = None
     """When qemu ended without anybody's wish."""
+    disputed: bool = False
+    """Wish and failure met, or KubeVirt itself could not tell: whether it is told as failed is nobody's fault."""
 
     @property
     def final(self) -> bool:
@@ -120,6 +122,7 @@ class Node:
     name: str
     connected: bool = True
     """Whether its kubelet and virt-handler reach the API server."""
+    powered: bool = True
     schedulable: bool = True
     renewed: float = 0.0
     """When its Lease was last renewed."""

@@ -105,15 +105,21 @@ async def run_scenario(session: Session, scenario: Scenario, options: RunOptions
     runs: list[Run] = []
     if options.kill_leader and len(session.access.operators.names()) < 2:
         raise LabFailed("--kill-leader needs a lab with at least two operators: nfvi-ha lab up --operators 2")
-    async with new_vnf(session, options.replicas) as vnf:
-        say(f"{options.replicas} VMs are Ready")
-        for number in range(1, options.count + 1):
-            try:
-                run = await _one(session, scenario, options, vnf, random)
-            except LabFailed as error:
-                raise LabFailed(f"run {number} of {options.count}: {error}") from error
-            runs.append(run)
-            say(f"{number}/{options.count} {_show(run)}")
+    rounds = [1] * options.count if scenario.fresh_vnf else [options.count]
+    for length in rounds:
+        async with new_vnf(session, options.replicas) as vnf:
+            say(f"{options.replicas} VMs are Ready")
+            for _ in range(length):
+                try:
+                    run = await _one(session, scenario, options, vnf, random)
+                except LabFailed as error:
+                    raise LabFailed(f"run {len(runs) + 1} of {options.count}: {error}") from error
+                runs.append(run)
+                say(f"{len(runs)}/{options.count} {_show(run)}")
+    return _result(session, scenario, options, runs)
+
+
+def _result(session: Session, scenario: Scenario, options: RunOptions, runs: list[Run]) -> dict[str, Any]:
     return {
         "scenario": scenario.name,
         "machine": machine(session.access.kubernetes),

@@ -141,13 +141,17 @@ def is_ready(vmi: JsonObject) -> bool:
 
 
 def replica_set(replicas: int, memory: str) -> JsonObject:
-    """The VNFReplicaSet of a scenario: small VMs that shut down quickly."""
+    """The VNFReplicaSet of a scenario: small VMs that shut down quickly.
+
+    Here VMs die young on purpose, again and again: no end counts as early, or slots would soon be in back-off.
+    """
     return {
         "apiVersion": VNFREPLICASETS.api_version,
         "kind": VNFREPLICASETS.kind,
         "metadata": {"name": NAME},
         "spec": {
             "replicas": replicas,
+            "recovery": {"stableAfter": "0s"},
             "selector": {"matchLabels": {"app": NAME}},
             "template": {
                 "metadata": {"labels": {"app": NAME}},

@@ -14,7 +14,7 @@ from nfvi_ha.core.fault import FaultKind, Severity
 from nfvi_ha.core.ids import incident_id, notification_id
 from nfvi_ha.reporting.catalogue import CATALOGUE, NotificationType, State, cleared_type, raised_type
 from nfvi_ha.reporting.cloudevent import CONTENT_TYPE, encode, source_of
-from nfvi_ha.reporting.notification import MAX_TEXT, SCHEMA_ID, Notification, step_action
+from nfvi_ha.reporting.notification import MAX_TEXT, SCHEMA_ID, Action, Notification, step_action
 from nfvi_ha.reporting.reference import notification_schema
 
 from .messages import SEEN, fault, one_of_each, raised
@@ -158,6 +158,17 @@ def test_words_of_others_never_stop_a_report(message: str) -> None:
     assert len(notification.message) <= MAX_TEXT
     data = json.loads(encode(notification)[0])["data"]
     assert data["message"] == notification.message
+
+
+def test_long_words_of_others_are_cut() -> None:
+    notification = raised(message="x" * 5000, cause="C" * 500)
+    assert len(notification.message) == MAX_TEXT
+    assert notification.message.endswith("x…")
+    assert len(notification.acted(1, _created("y" * 5000), sequence=2, at=SEEN, message="z" * 5000).message) == MAX_TEXT
+
+
+def _created(detail: str) -> Action:
+    return step_action(NotificationType.REPLACEMENT_CREATED, "Failed", detail=detail)
 
 
 def test_outcomes_of_recorded_actions_can_all_be_told() -> None:

@@ -1,3 +1,7 @@
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from nfvi_ha.reporting import signing
@@ -90,3 +94,15 @@ def test_a_signature_that_is_not_ascii_is_refused_and_not_an_error() -> None:
 def test_header_names_may_come_in_any_case() -> None:
     headers = {name.lower(): value for name, value in sign(BODY, OLD, "old", now=NOW).items()}
     assert verify(headers, BODY, {"old": OLD}, now=NOW) == "old"
+
+
+def test_the_documented_check_accepts_what_we_sign_and_refuses_what_was_changed() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "verify-a-notification.md").read_text()
+    namespace: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], namespace)
+    is_genuine = namespace["is_genuine"]
+    headers = sign(BODY, OLD, "old", now=time.time())
+    assert is_genuine(headers, BODY, {"old": OLD})
+    assert not is_genuine(headers, BODY + b" ", {"old": OLD})
+    assert not is_genuine(headers, BODY, {"new": NEW})
+    assert not is_genuine(sign(BODY, OLD, "old", now=time.time() - 400), BODY, {"old": OLD})

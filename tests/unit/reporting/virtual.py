@@ -17,7 +17,7 @@ from nfvi_ha.reporting.metrics import DeliveryMetrics
 from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState
 from nfvi_ha.reporting.sender import Limits
 
-from .messages import SEEN
+from .messages import SEEN, raised
 
 START = SEEN.timestamp()
 VIM = Endpoint("vim", "https://vim.example.com/n", initial_backoff_seconds=1.0, max_backoff_seconds=60.0)
@@ -132,3 +132,31 @@ def at(seconds: float) -> datetime:
 
 def other(endpoint: Endpoint, **changes: Any) -> Endpoint:
     return replace(endpoint, **changes)
+
+
+def sequence_of(*answers: Answer | int) -> object:
+    """Each answer once, the last for ever; an int is a status."""
+    left = list(answers)
+
+    def script(_: Attempt) -> Answer:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        return status(answer) if isinstance(answer, int) else answer
+
+    return script
+
+
+async def until_done(world: VirtualWorld, count: int) -> None:
+    async with asyncio.timeout(10**4):
+        while len(world.finals()) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.25)  # of virtual time
+
+
+def deliver(world: VirtualWorld, *notifications: object) -> VirtualWorld:
+    """Submit all at once and wait until all are done with everywhere."""
+    wanted = notifications or (raised(),)
+
+    async def scenario(deliverer: Deliverer) -> None:
+        count = sum(len(deliverer.submit(one)) for one in wanted)  # type: ignore[arg-type]
+        await until_done(world, count)
+
+    return run(world, scenario)

@@ -142,11 +142,12 @@ def _records(
     for index, view in sorted(views.items()):
         if index in fillings:
             records.append(fillings[index].record)
-        elif view.occupants:
-            records.append(_occupied(spec, view, max(view.occupants, key=lambda vm: (vm.ready, vm.attempt))))
         elif view.vanished:
+            # Before any older VM in the slot: to write that one down would be to forget the one that vanished.
             message = f"VM {view.record.vmi} left the API and nobody said that it ended; it may still run"
             records.append(replace(view.record, state=SlotState.HELD, reason=REASON_VANISHED, message=message))
+        elif view.occupants:
+            records.append(_occupied(spec, view, max(view.occupants, key=lambda vm: (vm.ready, vm.attempt))))
         elif view.vms:
             records.append(_ended(spec, view, leaving=index in leaving))
         elif index not in leaving:

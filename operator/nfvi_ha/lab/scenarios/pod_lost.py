@@ -22,4 +22,5 @@ SCENARIO: Final = Scenario(
     notified=("vm.failed", "vm.unready"),
     replaced=False,
     restore=_restore,
+    fresh_vnf=True,
 )

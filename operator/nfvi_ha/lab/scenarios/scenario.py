@@ -24,5 +24,7 @@ class Scenario:
     """Types of which none may come for the VM until the run's end."""
     restore: Inject | None = None
     """Makes the VNF whole again, where nobody else does."""
+    fresh_vnf: bool = False
+    """Whether each run needs a VNF of its own, because the fault leaves a slot that nobody may fill again."""
     detection: str = "API watch"
     """What detects the fault."""

@@ -1,0 +1,193 @@
+"""``nfvi-ha lab``: an NFVI on this machine, the faults on it, and what they led to.
+
+Only what the command line itself needs is imported here; the rest costs a second that other commands need not pay.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import orjson
+import typer
+
+T = TypeVar("T")
+
+app: Final = typer.Typer(
+    help="An NFVI without a data centre: a real control plane, simulated hypervisors, real processes, real faults.",
+    no_args_is_help=True,
+)
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+StateDir = Annotated[
+    Path | None,
+    typer.Option(help="Where the lab of `lab up` lives; default $XDG_STATE_HOME/nfvi-ha/lab or ~/.local/state/..."),
+]
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="text, or one JSON object.")]
+Hypervisors = Annotated[int, typer.Option(min=1, max=50, help="Simulated hypervisors.")]
+OperatorCount = Annotated[int, typer.Option("--operators", min=1, max=5, help="Replicas of the operator.")]
+
+
+@app.command()
+def up(
+    hypervisors: Hypervisors = 4,
+    operators: OperatorCount = 1,
+    state_dir: StateDir = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Start a lab that goes on in the background: control plane, CRDs, hypervisors, VIM receiver, operator.
+
+    The first time a control plane may have to be built, which takes minutes and is shown.
+    """
+    from nfvi_ha.lab import session
+    from nfvi_ha.lab.world import LabOptions
+
+    options = LabOptions(hypervisors=hypervisors, operators=operators)
+    found = _run(lambda: session.up(_directory(state_dir), options, sys.stderr))
+    if output is Output.JSON:
+        _print_json({"kubeconfig": str(found.kubeconfig), "kubernetes": found.kubernetes, "vim": found.vim_url})
+    else:
+        typer.echo(f"The lab is up: Kubernetes {found.kubernetes}, {found.options.hypervisors} hypervisors.")
+        typer.echo(f"  export KUBECONFIG={found.kubeconfig}")
+        typer.echo(f"  logs: {found.state_dir}")
+
+
+@app.command()
+def down(state_dir: StateDir = None, output: OutputOption = Output.TEXT) -> None:
+    """End the lab of `lab up`, with all its processes; its logs stay."""
+    from nfvi_ha.lab import session
+
+    stopped = _run(lambda: session.down(_directory(state_dir)))
+    if output is Output.JSON:
+        _print_json({"stopped": stopped})
+    else:
+        typer.echo("The lab is down." if stopped else "No lab was up.")
+
+
+@app.command()
+def status(state_dir: StateDir = None, output: OutputOption = Output.TEXT) -> None:
+    """Say whether a lab is up, and what runs in it. Exit code 3 when none is."""
+    from nfvi_ha.lab import session
+
+    state = _run(lambda: session.status(_directory(state_dir)))
+    if output is Output.JSON:
+        _print_json(state)
+    else:
+        for name, value in state.items():
+            typer.echo(f"{name}: {value}")
+    if state["state"] != "Running":
+        raise typer.Exit(3)
+
+
+@app.command()
+def kubeconfig(state_dir: StateDir = None) -> None:
+    """Print the path of the kubeconfig of the lab that is up."""
+    from nfvi_ha.lab import session
+
+    typer.echo(str(_run(lambda: session.access(_directory(state_dir))).kubeconfig))
+
+
+@app.command()
+def scenarios(output: OutputOption = Output.TEXT) -> None:
+    """List the scenarios that `lab run` knows."""
+    from nfvi_ha.lab.scenarios import SCENARIOS
+
+    if output is Output.JSON:
+        _print_json({name: {"summary": item.summary, "detection": item.detection} for name, item in SCENARIOS.items()})
+    else:
+        for name, item in SCENARIOS.items():
+            typer.echo(f"{name:16} {item.summary}")
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Its name; see `nfvi-ha lab scenarios`.")],
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many faults, one by one.")] = 20,
+    replicas: Annotated[int, typer.Option(min=1, max=256, help="VMs of the VNF that the faults are made on.")] = 5,
+    seed: Annotated[int, typer.Option(help="Decides which VMs are hit.")] = 1,
+    kill_leader: Annotated[
+        bool, typer.Option("--kill-leader", help="Also SIGKILL the leading operator just before each fault.")
+    ] = False,
+    hypervisors: Hypervisors = 4,
+    operators: Annotated[
+        int | None, typer.Option(min=1, max=5, help="Replicas of the operator; default 1, with --kill-leader 2.")
+    ] = None,
+    state_dir: StateDir = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Make a fault n times and measure what follows: told to the VIM, replacement created, replacement Ready.
+
+    Uses the lab that is up (its size then counts), else starts one of its own and ends it. With -o json stdout is one
+    JSON object; progress goes to stderr. Exit code 1 when something that must follow did not.
+    """
+    from nfvi_ha.lab import session
+    from nfvi_ha.lab.report import show_result
+    from nfvi_ha.lab.runner import RunOptions
+    from nfvi_ha.lab.scenarios import SCENARIOS
+    from nfvi_ha.lab.world import LabOptions
+
+    if scenario not in SCENARIOS:
+        raise typer.BadParameter(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}", param_hint="SCENARIO")
+    options = RunOptions(count, replicas=replicas, seed=seed, kill_leader=kill_leader)
+    lab = LabOptions(hypervisors=hypervisors, operators=operators or (2 if kill_leader else 1), seed=seed)
+    directory = _directory(state_dir)
+    result = _run(lambda: session.run(directory, lab, SCENARIOS[scenario], options, sys.stderr))
+    if output is Output.JSON:
+        _print_json(result)
+    else:
+        show_result(result)
+
+
+@app.command()
+def demo(
+    hypervisors: Hypervisors = 4,
+    replicas: Annotated[int, typer.Option(min=1, max=50, help="VMs of the VNF.")] = 5,
+) -> None:
+    """Show it all once: a lab comes up, a VM is killed, the VIM is told, the replacement becomes Ready."""
+    from nfvi_ha.lab.demo import run_demo
+    from nfvi_ha.lab.world import LabOptions
+
+    _run(lambda: run_demo(LabOptions(hypervisors=hypervisors), replicas))
+
+
+def _directory(state_dir: Path | None) -> Path:
+    from nfvi_ha.lab.controlplane.session import default_state_dir
+
+    return (state_dir or default_state_dir()).resolve()
+
+
+def _run(work: Callable[[], Awaitable[T]]) -> T:
+    """Run it; what went wrong is one message on stderr and exit code 1."""
+    from nfvi_ha.kube.errors import KubeError
+    from nfvi_ha.lab.controlplane.errors import ControlPlaneError
+    from nfvi_ha.lab.errors import LabFailed
+    from nfvi_ha.lab.hypervisor.control import ControlFailed
+
+    async def awaited() -> T:
+        task = asyncio.ensure_future(work())
+        # As Ctrl-C does it by itself: what was started is ended and removed before this process ends.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(awaited())
+    except (LabFailed, ControlFailed, ControlPlaneError, KubeError, OSError) as error:
+        typer.echo(f"nfvi-ha lab: {error}", err=True)
+        raise typer.Exit(1) from error
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        typer.echo("nfvi-ha lab: interrupted", err=True)
+        raise typer.Exit(130) from error
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")

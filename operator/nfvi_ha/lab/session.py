@@ -1,0 +1,136 @@
+"""Labs by command: one in the background that outlives the command, or one for the length of a command."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from nfvi_ha.lab import daemon
+from nfvi_ha.lab.controlplane import find_or_build_assets
+from nfvi_ha.lab.controlplane.lock import only_one
+from nfvi_ha.lab.controlplane.progress import ProgressSink, console_progress
+from nfvi_ha.lab.errors import LabFailed
+from nfvi_ha.lab.runner import RunOptions, open_session, run_scenario
+from nfvi_ha.lab.scenarios.scenario import Scenario
+from nfvi_ha.lab.world import Lab, LabAccess, LabOptions
+from nfvi_ha.reporting.receiver.record import Record
+
+LOCK: Final = "lab.lock"
+OnRecord = Callable[[Record, float | None], None]
+
+
+async def up(state_dir: Path, options: LabOptions, stream: TextIO) -> LabAccess:
+    """Start a lab in the background, or give the one that is up.
+
+    Raises:
+        LabFailed: it does not come up.
+        ControlPlaneError: there is no control plane to be had, or another command is busy with this lab.
+    """
+    with only_one(state_dir / LOCK):
+        found = daemon.access(state_dir)
+        if found is not None:
+            return found
+        await daemon.stop(state_dir)
+        with console_progress(stream) as progress:
+            await asyncio.to_thread(find_or_build_assets, progress)
+            _clear(state_dir)
+            progress("lab", "starting in the background")
+            return await daemon.start(state_dir, options)
+
+
+async def down(state_dir: Path) -> bool:
+    """End the background lab; whether there was one.
+
+    Raises:
+        ControlPlaneError: another command is busy with this lab.
+    """
+    if daemon.running(state_dir) is None:
+        return False
+    with only_one(state_dir / LOCK):
+        return await daemon.stop(state_dir)
+
+
+async def access(state_dir: Path) -> LabAccess:
+    """The background lab.
+
+    Raises:
+        LabFailed: none is up.
+    """
+    found = daemon.access(state_dir)
+    if found is None:
+        raise LabFailed(f"no lab is up in {state_dir}: start one with `nfvi-ha lab up`")
+    return found
+
+
+async def status(state_dir: Path) -> dict[str, Any]:
+    """For people and programs; ``state`` is Running, Degraded (an operator is not ready), Starting or Stopped."""
+    identity, found = daemon.running(state_dir), daemon.access(state_dir)
+    if identity is None or found is None:
+        return {"state": "Stopped" if identity is None else "Starting", "stateDir": str(state_dir)}
+    waiting = await found.operators.not_ready()
+    return {
+        "state": "Degraded" if waiting else "Running",
+        "stateDir": str(state_dir),
+        "pid": identity.pid,
+        "kubernetes": found.kubernetes,
+        "kubeconfig": str(found.kubeconfig),
+        "vim": found.vim_url,
+        "hypervisors": [node.name for node in found.options.nodes()],
+        "operators": {name: waiting.get(name, "ready") for name in found.operators.names()},
+    }
+
+
+async def run(
+    state_dir: Path, options: LabOptions, scenario: Scenario, run_options: RunOptions, stream: TextIO
+) -> dict[str, Any]:
+    """Run a scenario on the background lab, or on one started for it.
+
+    Raises:
+        LabFailed: see ``run_scenario``.
+        ControlPlaneError: there is no control plane to be had.
+    """
+
+    def say(text: str) -> None:
+        stream.write(f"{scenario.name}: {text}\n")
+        stream.flush()
+
+    found = daemon.access(state_dir)
+    if found is not None:
+        async with open_session(found) as session:
+            return await run_scenario(session, scenario, run_options, say)
+    with console_progress(stream) as progress:
+        async with own_lab(options, progress) as lab, open_session(lab.access) as session:
+            return await run_scenario(session, scenario, run_options, say)
+
+
+@asynccontextmanager
+async def own_lab(options: LabOptions, progress: ProgressSink, on_record: OnRecord | None = None) -> AsyncIterator[Lab]:
+    """A lab in a temporary directory, ended and removed afterwards. After a failure its logs stay, and it says where.
+
+    Raises:
+        LabFailed: it does not start.
+        ControlPlaneError: there is no control plane to be had, or it does not start.
+    """
+    assets = await asyncio.to_thread(find_or_build_assets, progress)
+    directory = Path(tempfile.mkdtemp(prefix="nfvi-ha-lab-"))
+    try:
+        async with await Lab.start(directory, options, assets=assets, progress=progress, on_record=on_record) as lab:
+            yield lab
+    except LabFailed as error:
+        raise LabFailed(f"{error}\n(logs: {directory})") from error
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _clear(state_dir: Path) -> None:
+    """Remove what an earlier lab left, but not the lock that is held."""
+    for entry in state_dir.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
