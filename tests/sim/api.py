@@ -18,11 +18,11 @@ class ApiError(Exception):
     """The server refused."""
 
 
-class AlreadyExists(ApiError):
+class AlreadyExistsError(ApiError):
     """The name is taken."""
 
 
-class Conflict(ApiError):
+class ConflictError(ApiError):
     """The object is not what the writer thinks it is."""
 
 
@@ -82,7 +82,7 @@ class Api:
         if self.refuse_creations or behaviour == "refused":
             raise ApiError(f"creation of {name} refused")
         if self.named(name) is not None:
-            raise AlreadyExists(name)
+            raise AlreadyExistsError(name)
         labels = {
             "app": spec.name,
             **slot_labels(spec.name, slot, attempt),
@@ -131,7 +131,7 @@ class Api:
     def adopt(self, uid: str, version: str, spec: ReplicaSetSpec, slot: int, attempt: int) -> None:
         vmi = self.vmis.get(uid)
         if vmi is None or str(vmi.version) != version or vmi.owner_uid:
-            raise Conflict(uid)
+            raise ConflictError(uid)
         vmi.owner_name, vmi.owner_uid = spec.name, spec.uid
         vmi.labels |= slot_labels(spec.name, slot, attempt)
         vmi.finalizers.add(names.FINALIZER_EVIDENCE)

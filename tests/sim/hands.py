@@ -8,14 +8,14 @@ from nfvi_ha.core.replicaset.actions import Action, AdoptVm, CreateVm, DeleteVm,
 from nfvi_ha.core.replicaset.snapshot import CreateBlock, SlotRecord
 from nfvi_ha.core.replicaset.template import vm_name
 
-from .api import AlreadyExists, ApiError, Conflict
+from .api import AlreadyExistsError, ApiError, ConflictError
 from .objects import SetObject, Vmi
 
 if TYPE_CHECKING:
     from .operator import Operator
 
 
-class NotLeader(Exception):
+class NotLeaderError(Exception):
     """The Lease is not ours (any more): nothing may be written."""
 
 
@@ -95,7 +95,7 @@ class Hands:
         try:
             vmi: Vmi | None = self._api.create_vmi(stored.spec, action.slot, action.attempt)
             self._say(f"create {name}")
-        except AlreadyExists:
+        except AlreadyExistsError:
             vmi = self._api.named(name)
             if vmi is None or vmi.owner_uid != stored.spec.uid:
                 self._refused(action.slot, "NameTaken", f"VMI {name} is not ours")
@@ -113,7 +113,7 @@ class Hands:
             return
         try:
             self._api.adopt(action.uid, seen.resource_version, stored.spec, action.slot, action.attempt)
-        except Conflict:
+        except ConflictError:
             return
         self._say(f"adopt {action.name} into slot {action.slot}")
 
@@ -126,7 +126,7 @@ class Hands:
     def _require(self) -> None:
         if not self._operator.leading:
             self._say("does nothing: the Lease is not its own")
-            raise NotLeader
+            raise NotLeaderError
 
     def _say(self, what: str) -> None:
         self._operator.cluster.say(self._operator.name, what)

@@ -16,7 +16,7 @@ from nfvi_ha.core.views import PodView, VmView
 
 from .api import Event
 from .cluster import Cluster, Told
-from .hands import Hands, NotLeader
+from .hands import Hands, NotLeaderError
 from .objects import SetObject
 from .telling import Teller
 
@@ -152,7 +152,7 @@ class Operator:
         while self._job is not None and self.life is Life.UP:
             try:
                 next(self._job)
-            except (StopIteration, NotLeader):
+            except (StopIteration, NotLeaderError):
                 self._job = None
                 return
             self._burn()

@@ -172,8 +172,8 @@ class Scenario:
         for record in stored.records if stored else ():
             because = f" ({record.reason})" if record.reason else ""
             lines.append(f"-------- slot {record.index}: {record.vmi or '-'} {record.state}{because}")
-        for vmi in sorted(self.cluster.api.vmis.values(), key=lambda vmi: vmi.name):
-            lines.append(f"-------- vmi {vmi.name}: {vmi.phase}, process {vmi.process.value}")
+        vmis = sorted(self.cluster.api.vmis.values(), key=lambda vmi: vmi.name)
+        lines += [f"-------- vmi {vmi.name}: {vmi.phase}, process {vmi.process.value}" for vmi in vmis]
         ghosts = [vmi for vmi in self.cluster.api.removed.values() if vmi.process is Process.ALIVE]
         lines += [f"-------- not in the API and alive: {vmi.name}" for vmi in ghosts]
         return lines

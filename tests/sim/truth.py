@@ -8,7 +8,7 @@ from .cluster import Cluster
 from .objects import Process, Vmi
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """An invariant does not hold."""
 
 
@@ -28,26 +28,26 @@ class Truth:
         own = cluster.own()
         alive = [vmi for vmi in own if vmi.process is Process.ALIVE]
         self._one_writer_per_slot(alive)
-        self._not_too_many(alive, own)
+        self._not_too_many(own)
         self._sequence_grows()
 
     def _one_writer_per_slot(self, alive: list[Vmi]) -> None:
         for slot, number in Counter(vmi.slot for vmi in alive).items():
             if number > 1:
                 names = ", ".join(vmi.name for vmi in alive if vmi.slot == slot)
-                raise Broken(f"slot {slot} has {number} VMs that can write: {names}")
+                raise BrokenError(f"slot {slot} has {number} VMs that can write: {names}")
 
-    def _not_too_many(self, alive: list[Vmi], own: list[Vmi]) -> None:
-        spec = self._cluster.spec
+    def _not_too_many(self, own: list[Vmi]) -> None:
+        """VMs that were asked to go, or that somebody wiped, are not counted: nobody waits for them."""
+        spec, present = self._cluster.spec, self._cluster.api.vmis
         wanted = spec.replicas + (spec.max_surge if spec.rolling else 0)
+        staying = [vmi for vmi in own if vmi.uid in present and vmi.deleting is None]
         # A slot whose VM has died and nobody can know is as good as taken.
-        present = self._cluster.api.vmis
-        unfinished = [vmi for vmi in own if vmi.process is Process.ALIVE or (vmi.uid in present and not vmi.final)]
-        self._allowed = max(self._allowed, wanted)
-        if len(unfinished) <= wanted:
-            self._allowed = wanted
+        taken = [vmi for vmi in staying if vmi.process is Process.ALIVE or not vmi.final]
+        alive = [vmi for vmi in staying if vmi.process is Process.ALIVE]
+        self._allowed = wanted if len(taken) <= wanted else max(self._allowed, wanted)
         if len(alive) > self._allowed:
-            raise Broken(f"{len(alive)} VMs are alive, {self._allowed} are allowed")
+            raise BrokenError(f"{len(alive)} VMs are alive, {self._allowed} are allowed")
 
     def _sequence_grows(self) -> None:
         told = self._cluster.vim.received
@@ -60,16 +60,16 @@ class Truth:
         # What a crashed operator told and never wrote down, its successor cannot count.
         for earlier in (earlier for earlier in told[:-1] if earlier.sender == last.sender):
             if earlier.incident.fault.resource.name == resource.name and earlier.sequence >= last.sequence:
-                raise Broken(f"{last.id} (#{last.sequence}) arrived after {earlier.id} (#{earlier.sequence})")
+                raise BrokenError(f"{last.id} (#{last.sequence}) arrived after {earlier.id} (#{earlier.sequence})")
 
     def failures_reported(self) -> None:
         """To be asked when all is quiet: each real failure told under exactly one id, an asked-for end never."""
         for vmi in self._cluster.api.all_vmis():
             told = self._cluster.failures_told(vmi)
             if len(told) > 1:
-                raise Broken(f"{vmi.name} failed once, and {sorted(told)} were told")
+                raise BrokenError(f"{vmi.name} failed once, and {sorted(told)} were told")
             if vmi.failed_at is None and told and not vmi.disputed:
-                raise Broken(f"{vmi.name} did not fail, and {sorted(told)} were told")
+                raise BrokenError(f"{vmi.name} did not fail, and {sorted(told)} were told")
             silent = vmi.disputed or vmi.annotations.get(ANNOTATION_REPORT) == "false"
             if vmi.failed_at is not None and not told and not silent:
-                raise Broken(f"{vmi.name} failed at {vmi.failed_at}, and nobody told the VIM")
+                raise BrokenError(f"{vmi.name} failed at {vmi.failed_at}, and nobody told the VIM")

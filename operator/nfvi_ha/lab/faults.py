@@ -1,5 +1,6 @@
 """Faults on demand. Each is made for real where a process can feel it, and stamped just before it is made."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,12 +15,12 @@ from typing import Final
 from nfvi_ha.api.names import FINALIZER_EVIDENCE, KUBEVIRT_CREATED_BY
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import NotFound
-from nfvi_ha.kube.resources import PODS, VMIS
+from nfvi_ha.kube.resources import NODES, PODS, VMIS
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor import control
 from nfvi_ha.lab.hypervisor.machines import LAUNCHER, PROCS, QEMU
 from nfvi_ha.lab.nfvi import Hosts
-from nfvi_ha.lab.objects import JsonObject, name_of, namespace_of, pod_down, uid_of
+from nfvi_ha.lab.objects import JsonObject, condition_of, name_of, namespace_of, pod_down, uid_of
 
 COMM_LENGTH: Final = 15
 """The kernel keeps so many characters of a process's name."""
@@ -124,6 +125,18 @@ class Faults:
         stamp = Injection("handler-freeze", node, time.monotonic_ns(), datetime.now(UTC))
         self._hosts.freeze(node)
         return stamp
+
+    async def wait_node_unknown(self, node: str, timeout_seconds: float) -> None:
+        """Until the API shows a frozen node as Unknown.
+
+        Raises:
+            LabFailed: not in time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while (condition_of(await self._client.get(NODES, node), "Ready") or {}).get("status") != "Unknown":
+            if time.monotonic() > deadline:
+                raise LabFailed(f"node {node} was not Unknown within {timeout_seconds:.0f} s")
+            await asyncio.sleep(0.2)
 
     def unfreeze_node(self, node: str) -> Injection:
         """Let them go on."""

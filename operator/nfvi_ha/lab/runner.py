@@ -18,7 +18,7 @@ from nfvi_ha.lab.faults import Faults, Injection
 from nfvi_ha.lab.objects import JsonObject, uid_of
 from nfvi_ha.lab.scenarios.scenario import Scenario
 from nfvi_ha.lab.vim import VimView
-from nfvi_ha.lab.vnf import Vnf
+from nfvi_ha.lab.vnf import Vnf, target
 from nfvi_ha.lab.world import LabAccess
 
 FIRST_READY_SECONDS: Final = 120.0
@@ -144,14 +144,18 @@ async def _one(session: Session, scenario: Scenario, options: RunOptions, vnf: V
     if options.kill_leader:
         await _kill_leader(session)
     mark = await session.vim.mark()
-    injection = await scenario.inject(session.faults, victim)
-    notified, (created, ready) = await asyncio.gather(
-        _notified(session, scenario, victim, injection, mark), _replaced(scenario, vnf, victim, injection)
-    )
-    if scenario.forbidden or not scenario.replaced:
-        await _quiet(session, scenario, vnf, victim, mark)
-    if scenario.restore is not None:
-        await scenario.restore(session.faults, victim)
+    try:
+        injection = await scenario.inject(session.faults, victim)
+        notified, (created, ready) = await asyncio.gather(
+            _notified(session, scenario, victim, injection, mark), _replaced(scenario, vnf, victim, injection)
+        )
+        if scenario.forbidden or not scenario.replaced:
+            await _quiet(session, scenario, vnf, victim, mark)
+        if scenario.vm_lives and not session.faults.vm_alive(victim):
+            raise LabFailed(f"the process of {target(victim)} ended, and must not have")
+    finally:
+        if scenario.restore is not None:
+            await scenario.restore(session.faults, victim)
     return Run(notified, created, ready)
 
 
@@ -200,13 +204,7 @@ async def _quiet(session: Session, scenario: Scenario, vnf: Vnf, victim: JsonObj
             if record.uid == uid and record.type in scenario.forbidden:
                 raise LabFailed(f"the VIM was told {record.type} ({record.cause}) of {record.subject}: it must not be")
     if not scenario.replaced and vnf.successor(victim) is not None:
-        raise LabFailed(f"{injection_name(victim)} was replaced, and must not be: nothing proves that it ended")
-
-
-def injection_name(victim: JsonObject) -> str:
-    """namespace/name of the VM that was hit."""
-    metadata = victim["metadata"]
-    return f"{metadata['namespace']}/{metadata['name']}"
+        raise LabFailed(f"{target(victim)} was replaced, and must not be: nothing proves that it ended")
 
 
 async def _kill_leader(session: Session) -> None:

@@ -26,5 +26,7 @@ class Scenario:
     """Makes the VNF whole again, where nobody else does."""
     fresh_vnf: bool = False
     """Whether each run needs a VNF of its own, because the fault leaves a slot that nobody may fill again."""
+    vm_lives: bool = False
+    """Whether the VM's process must still run at the run's end."""
     detection: str = "API watch"
     """What detects the fault."""

@@ -23,4 +23,5 @@ SCENARIO: Final = Scenario(
     replaced=False,
     forbidden=("vm.failed",),
     restore=_restore,
+    vm_lives=True,
 )

@@ -1,0 +1,458 @@
+"""The chart's roles on a real API server: the operator runs as its ServiceAccount, is refused nothing and granted no more.
+
+The control plane is this module's own, because it writes an audit log and because an operator at work would meddle
+with what other tests do. Two replicas run beside a simulated NFVI; the first test lets a VNF live through a failure,
+the others look at what was asked of the API server meanwhile and ask it what else would be allowed.
+"""
+
+import asyncio
+import json
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+
+from nfvi_ha.cli.helm import find_helm
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import Forbidden
+from nfvi_ha.kube.resources import (
+    EVENTS,
+    INCIDENTS,
+    LEASES,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    SUBJECTACCESSREVIEWS,
+    VIMENDPOINTS,
+    VMIS,
+    VNFREPLICASETS,
+)
+from nfvi_ha.lab.controlplane import ControlPlane, flags
+from nfvi_ha.lab.controlplane.assets import Assets
+from nfvi_ha.lab.controlplane.processes import Daemon
+from nfvi_ha.lab.crds import kubevirt_crds
+from nfvi_ha.lab.faults import Faults
+from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.nfvi import Nfvi
+from nfvi_ha.lab.setup import apply_objects
+from nfvi_ha.lab.timings import LabTimings
+from nfvi_ha.lab.vim import ENDPOINT, register_endpoint
+from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
+
+Obj = dict[str, Any]
+Right = tuple[str, str, str]
+"""API group, resource with subresource, verb."""
+
+ROOT: Final = Path(__file__).parents[2]
+SYSTEM: Final = "nfvi-ha-system"
+ACCOUNT: Final = "nfvi-ha-operator"
+USER: Final = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
+LEASE: Final = "nfvi-ha-operator"
+TENANT: Final = "tenant"
+KEY: Final = "lab-1"
+APPLIED: Final = {
+    "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
+}  # fmt: skip
+QUICK: Final = LabTimings(
+    pod_start_seconds=0.1,
+    boot_seconds=0.2,
+    stopped_event_seconds=(0.05, 0.1),
+    launcher_exit_seconds=(0.0, 0.2),
+    container_status_seconds=(0.2, 0.3),
+    launcher_watchdog_seconds=(5.0, 5.0),
+    lease_renew_seconds=1.0,
+)
+AUDIT_POLICY: Final = """
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+  namespaces: []
+"""
+UNPROVOKED: Final = {
+    ("nfvi-ha.io", "vnfreplicasets/finalizers", "update"): "asked for by an admission plugin of other platforms",
+    ("nfvi-ha.io", "incidents", "get"): "after a conflict between two leaders",
+    ("events.k8s.io", "events", "patch"): "when an Event repeats",
+}
+"""Granted, and not used in the life that the VNF of these tests leads."""
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180, func_only=True)]
+
+
+@dataclass
+class Installation:
+    plane: ControlPlane
+    client: KubeClient
+    """May do everything."""
+    objects: list[Obj]
+    """What the chart renders."""
+    nfvi: Nfvi
+    receiver: Receiver
+    audit_log: Path
+    directory: Path
+    operators: dict[str, Daemon] = field(default_factory=dict)
+
+    def start_operator(self, name: str, kubeconfig: Path) -> None:
+        directory = self.directory / name
+        directory.mkdir()
+        argv = [
+            sys.executable, "-m", "nfvi_ha", "operator", "run", "--kubeconfig", str(kubeconfig),
+            "--namespace", SYSTEM, "--identity", name, "--host", "127.0.0.1", "--port", "0",
+            "--port-file", str(directory / "port"),
+        ]  # fmt: skip
+        log = directory / "operator.log"
+        self.operators[name] = Daemon.spawn(name, argv, log=log, cwd=directory, detach=False)
+
+    async def ready(self, name: str) -> bool:
+        try:
+            url = f"http://127.0.0.1:{int((self.directory / name / 'port').read_text())}/readyz"
+            async with aiohttp.ClientSession() as session, session.get(url) as response:
+                return response.status == 200
+        except (OSError, ValueError, aiohttp.ClientError):
+            return False
+
+    async def holder(self) -> str:
+        lease = await self.client.get(LEASES, LEASE, SYSTEM)
+        return str(lease["spec"].get("holderIdentity") or "")
+
+    def requests(self) -> Iterator[Obj]:
+        """What the operator's ServiceAccount asked for so far, in the API server's words."""
+        for line in self.audit_log.read_text().splitlines():
+            entry = json.loads(line)
+            if entry["user"]["username"] == USER and "objectRef" in entry:
+                yield entry
+
+    async def stop_operators(self) -> None:
+        await asyncio.gather(*(daemon.stop(grace_seconds=8.0) for daemon in self.operators.values()))
+
+    async def may(self, user: str, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        plural, _, subresource = resource.partition("/")
+        attributes = {
+            "verb": verb, "group": group, "resource": plural, "subresource": subresource,
+            "namespace": namespace, "name": name,
+        }  # fmt: skip
+        groups = ["system:authenticated", "system:serviceaccounts"] if user == USER else ["system:authenticated"]
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SubjectAccessReview",
+            "spec": {"user": user, "groups": groups, "resourceAttributes": attributes},
+        }
+        return bool((await self.client.create(SUBJECTACCESSREVIEWS, body))["status"]["allowed"])
+
+
+def rendered(plane: ControlPlane) -> list[Obj]:
+    version = ".".join(str(part) for part in plane.version)
+    chart = str(ROOT / "charts" / "nfvi-ha")
+    text = find_helm()("template", "nfvi-ha", chart, "--namespace", SYSTEM, "--kube-version", version)
+    return [obj for obj in yaml.safe_load_all(text) if obj is not None]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def audited_plane(
+    assets: Assets, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[ControlPlane, Path]]:
+    """A control plane, and the file in which it notes every request."""
+    directory = tmp_path_factory.mktemp("audit")
+    policy, log = directory / "policy.yaml", directory / "audit.log"
+    policy.write_text(AUDIT_POLICY)
+    plain = flags.apiserver
+
+    def audited(*arguments: Any, **options: Any) -> list[str]:
+        return [*plain(*arguments, **options), f"--audit-policy-file={policy}", f"--audit-log-path={log}"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flags, "apiserver", audited)
+        plane = await ControlPlane.start(assets=assets)
+    async with plane:
+        yield plane, log
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def installation(
+    audited_plane: tuple[ControlPlane, Path], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
+    """The chart's CRDs and roles, an NFVI, a VIM, and two operators that are the chart's ServiceAccount."""
+    plane, log = audited_plane
+    directory = tmp_path_factory.mktemp("rbac")
+    objects = rendered(plane)
+    async with AsyncExitStack() as stack:
+        key = secrets.token_hex(32)
+        receiver = Receiver(ReceiverSettings(keys={KEY: key.encode()}))
+        url = await receiver.start()
+        stack.push_async_callback(receiver.stop)
+        client = await stack.enter_async_context(await KubeClient.connect(str(plane.kubeconfig), user_agent="test"))
+        await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+        applied = [obj for obj in objects if obj["kind"] in APPLIED]
+        await asyncio.to_thread(plane.kubectl, "apply", "-f", "-", stdin=yaml.safe_dump_all(applied))
+        crds = [obj for obj in applied if obj["kind"] == "CustomResourceDefinition"]
+        await apply_objects(client, [*crds, *kubevirt_crds()])
+        await register_endpoint(client, url, key)
+        nodes = [NodeSpec(f"hv-{index}", cpu="8", memory="16Gi") for index in (1, 2)]
+        nfvi = Nfvi(directory, plane.kubeconfig, nodes, QUICK, seed=1)
+        stack.push_async_callback(nfvi.stop)
+        await nfvi.start(client)
+        made = Installation(plane, client, objects, nfvi, receiver, log, directory)
+        stack.push_async_callback(made.stop_operators)
+        kubeconfig = await plane.kubeconfig_for_service_account(SYSTEM, ACCOUNT)
+        for name in ("operator-0", "operator-1"):
+            made.start_operator(name, kubeconfig)
+        for name, daemon in made.operators.items():
+            await eventually(lambda name=name: made.ready(name), f"{name} ready", 40.0, daemon.log_tail)
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lived(installation: Installation) -> str:
+    """A namespace in which a VNF came up, lost a VM, got it back, was scaled in, saw a new leader, and went."""
+    client, namespace = installation.client, f"vnf-{secrets.token_hex(4)}"
+    await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    await client.create(VNFREPLICASETS, vnf(3), namespace)
+    await until_ready(installation, namespace, 3)
+
+    vms = await client.list(VMIS, namespace)
+    Faults(installation.nfvi.hosts, client).kill_vm(vms[0])
+    subject = f"{namespace}/{vms[0]['metadata']['name']}"
+    for type_ in ("vm.failed", "vm.recovered"):
+        await installation.receiver.wait_for(
+            lambda records, type_=type_: any(
+                record.event.get("subject") == subject and record.event.get("type") == f"io.nfvi-ha.{type_}"
+                for record in records
+            ),
+            40.0,
+        )
+    await until_ready(installation, namespace, 3)
+
+    leader = await installation.holder()
+    await installation.operators[leader].stop(grace_seconds=8.0)
+
+    async def taken_over() -> bool:
+        return await installation.holder() not in {"", leader}
+
+    await eventually(taken_over, "another leader", 20.0, lambda: leader)
+    await client.patch(VNFREPLICASETS, "fw", {"spec": {"replicas": 2}}, namespace)
+    await until_ready(installation, namespace, 2)
+
+    async def scaled_in() -> bool:
+        return len(await client.list(VMIS, namespace)) == 2
+
+    await eventually(scaled_in, "two VMs left", 30.0, lambda: namespace)
+    return namespace
+
+
+def vnf(replicas: int) -> Obj:
+    domain = {"devices": {}, "resources": {"requests": {"memory": "64Mi"}}}
+    template = {"metadata": {"labels": {"app": "fw"}}, "spec": {"domain": domain}}
+    return {
+        "apiVersion": VNFREPLICASETS.api_version,
+        "kind": VNFREPLICASETS.kind,
+        "metadata": {"name": "fw"},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "fw"}}, "template": template},
+    }
+
+
+async def until_ready(installation: Installation, namespace: str, replicas: int) -> None:
+    last: Obj = {}
+
+    async def look() -> bool:
+        last.update((await installation.client.get(VNFREPLICASETS, "fw", namespace)).get("status") or {})
+        return (last.get("readyReplicas"), last.get("replicas")) == (replicas, replicas)
+
+    await eventually(look, f"{replicas} VMs ready", 60.0, lambda: str(last))
+
+
+async def eventually(
+    holds: Callable[[], Awaitable[bool]], what: str, seconds: float, state: Callable[[], str]
+) -> None:
+    deadline = time.monotonic() + seconds
+    while not await holds():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}; last: {state()}"
+        await asyncio.sleep(0.05)
+
+
+async def test_operator_does_its_work_as_its_service_account(installation: Installation, lived: str) -> None:
+    client = installation.client
+
+    replica_set = await client.get(VNFREPLICASETS, "fw", lived)
+    assert {vm["metadata"]["ownerReferences"][0]["uid"] for vm in await client.list(VMIS, lived)} == {
+        replica_set["metadata"]["uid"]
+    }
+    endpoint = await client.get(VIMENDPOINTS, ENDPOINT)
+    assert {c["type"]: c["status"] for c in endpoint["status"]["conditions"]}["Accepted"] == "True"
+    assert endpoint["status"]["delivered"] > 0
+    incidents = await client.list(INCIDENTS, lived)
+    assert [i["status"]["deliveries"][0]["state"] for i in incidents if i["spec"]["fault"]["kind"] == "vm.failed"] == [
+        "Delivered"
+    ]
+    assert {event["reason"] for event in await client.list(EVENTS, lived)} >= {"VMFailed", "VMCreated", "FaultCleared"}
+    assert await installation.holder() in installation.operators
+    assert all(record.verified for record in installation.receiver.records)
+
+
+async def test_operator_is_refused_nothing(installation: Installation, lived: str) -> None:
+    refused = [
+        (entry["verb"], entry["requestURI"])
+        for entry in installation.requests()
+        if entry.get("responseStatus", {}).get("code") in {401, 403}
+    ]
+
+    assert list(installation.requests()), "nothing was noted"
+    assert not refused
+    for name, daemon in installation.operators.items():
+        said = daemon.log.read_text()
+        assert "orbidden" not in said, name
+        assert "Not enough permissions" not in said, name
+
+
+async def test_operator_uses_everything_that_it_is_granted(installation: Installation, lived: str) -> None:
+    used = {right_of(entry) for entry in installation.requests()}
+
+    assert granted(installation.objects) - used - UNPROVOKED.keys() == set()
+
+
+def right_of(entry: Obj) -> Right:
+    ref = entry["objectRef"]
+    resource = f"{ref['resource']}/{ref['subresource']}" if ref.get("subresource") else ref["resource"]
+    return ref.get("apiGroup", ""), resource, entry["verb"]
+
+
+def granted(objects: list[Obj]) -> set[Right]:
+    """By the roles that are bound to the operator."""
+    bound = {
+        (obj["roleRef"]["kind"], obj["metadata"].get("namespace"), obj["roleRef"]["name"])
+        for obj in objects
+        if obj["kind"] in {"ClusterRoleBinding", "RoleBinding"}
+    }
+    return {
+        (group, resource, verb)
+        for role in objects
+        if (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"]) in bound
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource", "namespace", "name"),
+    [
+        ("list", "", "secrets", "", ""),
+        ("get", "", "secrets", "default", "anything"),
+        ("list", "", "secrets", "kube-system", ""),
+        ("create", "", "secrets", SYSTEM, ""),
+        ("patch", "", "secrets", SYSTEM, "anything"),
+        ("delete", "", "nodes", "", "hv-1"),
+        ("patch", "", "nodes", "", "hv-1"),
+        ("patch", "", "nodes/status", "", "hv-1"),
+        ("patch", "", "pods", "default", "anything"),
+        ("delete", "", "pods", "default", "anything"),
+        ("create", "", "pods/exec", "default", "anything"),
+        ("create", "", "pods", SYSTEM, ""),
+        ("list", "", "namespaces", "", ""),
+        ("get", "", "namespaces", "", "default"),
+        ("update", "kubevirt.io", "virtualmachineinstances", "default", "anything"),
+        ("deletecollection", "kubevirt.io", "virtualmachineinstances", "default", ""),
+        ("patch", "kubevirt.io", "virtualmachines", "default", "anything"),
+        ("patch", "nfvi-ha.io", "vnfreplicasets", "default", "anything"),
+        ("delete", "nfvi-ha.io", "vnfreplicasets", "default", "anything"),
+        ("patch", "nfvi-ha.io", "vimendpoints", "", "anything"),
+        ("create", "nfvi-ha.io", "vimendpoints", "", ""),
+        ("patch", "coordination.k8s.io", "leases", "kube-node-lease", "hv-1"),
+        ("list", "coordination.k8s.io", "leases", "kube-system", ""),
+        ("patch", "apiextensions.k8s.io", "customresourcedefinitions", "", "incidents.nfvi-ha.io"),
+        ("create", "rbac.authorization.k8s.io", "clusterrolebindings", "", ""),
+        ("impersonate", "", "users", "", "admin"),
+        ("create", "", "serviceaccounts/token", SYSTEM, ACCOUNT),
+    ],
+)
+async def test_operator_may_not(
+    installation: Installation, verb: str, group: str, resource: str, namespace: str, name: str
+) -> None:
+    assert not await installation.may(USER, verb, group, resource, namespace, name)
+
+
+async def test_operator_that_tries_is_really_refused(installation: Installation) -> None:
+    kubeconfig = await installation.plane.kubeconfig_for_service_account(SYSTEM, ACCOUNT)
+    async with await KubeClient.connect(str(kubeconfig), user_agent="test-as-operator") as client:
+        assert await client.list(SECRETS, SYSTEM), "its own are readable"
+        with pytest.raises(Forbidden):
+            await client.list(SECRETS, "kube-system")
+        with pytest.raises(Forbidden):
+            await client.delete(PODS, "anything", "default")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tenancy(installation: Installation) -> str:
+    """A namespace in which users edit-, view- and admin-tenant have the default roles, our kinds included."""
+    kubectl, namespace = installation.plane.kubectl, f"tenancy-{secrets.token_hex(4)}"
+    kubectl("create", "namespace", namespace)
+    for role in ("view", "edit", "admin"):
+        kubectl("-n", namespace, "create", "rolebinding", role, f"--clusterrole={role}", f"--user={role}-{TENANT}")
+
+    async def aggregated() -> bool:
+        may = (
+            ("view", "get", "incidents"), ("edit", "create", "vnfreplicasets"), ("admin", "create", "vnfreplicasets"),
+        )  # fmt: skip
+        answers = [
+            await installation.may(f"{role}-{TENANT}", verb, "nfvi-ha.io", resource, namespace)
+            for role, verb, resource in may
+        ]
+        return all(answers)
+
+    await eventually(aggregated, "roles aggregated", 20.0, lambda: "still not")
+    return namespace
+
+
+READ: Final = {"get", "list", "watch"}
+WRITE: Final = {"create", "update", "patch", "delete", "deletecollection"}
+TENANTS_MAY: Final = {
+    ("view", "vnfreplicasets"): READ,
+    ("view", "vnfreplicasets/scale"): {"get"},
+    ("view", "vnfreplicasets/status"): READ,
+    ("view", "incidents"): READ,
+    ("view", "incidents/status"): READ,
+    ("view", "vimendpoints"): set(),
+    ("edit", "vnfreplicasets"): READ | WRITE,
+    ("edit", "vnfreplicasets/scale"): {"get", "update", "patch"},
+    ("edit", "vnfreplicasets/status"): READ,
+    ("edit", "incidents"): READ,
+    ("edit", "incidents/status"): READ,
+    ("edit", "vimendpoints"): set(),
+    ("admin", "vnfreplicasets"): READ | WRITE,
+    ("admin", "incidents"): READ,
+    ("admin", "incidents/status"): READ,
+    ("admin", "vimendpoints"): set(),
+}
+
+
+@pytest.mark.parametrize(("role", "resource"), TENANTS_MAY)
+async def test_tenants_may_do_this_and_no_more(
+    installation: Installation, tenancy: str, role: str, resource: str
+) -> None:
+    asked = {
+        verb: installation.may(f"{role}-{TENANT}", verb, "nfvi-ha.io", resource, tenancy) for verb in READ | WRITE
+    }
+    allowed = {verb for verb, answer in asked.items() if await answer}
+
+    assert allowed == TENANTS_MAY[role, resource]
+
+
+async def test_tenant_who_writes_an_incident_is_really_refused(installation: Installation, tenancy: str) -> None:
+    example = (ROOT / "manifests" / "examples" / "incident.yaml").read_text().replace("namespace: edge", "namespace: x")
+
+    done = installation.plane.kubectl(
+        "-n", tenancy, "create", "--as", f"edit-{TENANT}", "-f", "-", stdin=example, check=False
+    )
+
+    assert done.returncode != 0
+    assert "cannot create resource \"incidents\"" in done.stderr
