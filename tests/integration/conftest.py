@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.resources import NAMESPACES
-from nfvi_ha.lab.controlplane import ControlPlane, console_progress, find_or_build_assets
+from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.lab.controlplane.assets import Assets
 from nfvi_ha.lab.controlplane.kubectl import Kubectl
 
@@ -24,14 +24,6 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
         if item.get_closest_marker("timeout") is None:
             # The first test's fixtures may build a control plane; that takes minutes and bounds itself.
             item.add_marker(pytest.mark.timeout(120, func_only=True))
-
-
-@pytest.fixture(scope="session")
-def assets(pytestconfig: pytest.Config) -> Assets:
-    """The binaries, found or built; what is being done is shown even while pytest captures output."""
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled(), console_progress() as progress:
-        return find_or_build_assets(progress)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -159,6 +159,8 @@ class IncidentStatus(ApiModel):
     """When the fault was gone."""
     closed_at: Stamp | None = None
     """When nothing was left to do."""
+    seal: Annotated[str, Field(max_length=512)] = ""
+    """The operator's HMAC over this status, spec and uid, as "<key id>:<hex>". A status without it is not believed."""
 
 
 def delivered_summary(deliveries: tuple[Delivery, ...]) -> str:

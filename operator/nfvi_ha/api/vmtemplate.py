@@ -20,6 +20,8 @@ from nfvi_ha.api.selector import Labels, is_label_key
 
 MAX_BYTES: Final = 256 * 1024
 """Of the template as JSON. A VMI spec is a few kB; each of up to 256 VMs carries its own copy in etcd."""
+MAX_DEPTH: Final = 64
+"""A VMI spec has about 10 levels. From 254 on we could not even write it (orjson)."""
 OUR_PREFIX: Final = f"{GROUP}/"
 KUBEVIRT_LABELS: Final = (
     KUBEVIRT_LAUNCHER_LABEL,
@@ -80,7 +82,24 @@ VMISpec = Annotated[
 ]
 
 
+def _depth_within(value: Any, levels: int) -> bool:
+    """Whether nothing is nested deeper; level by level, so that the depth costs no stack."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not layer:
+            return True
+    return False
+
+
 def _fits(template: "VMTemplate") -> bool:
+    if not _depth_within(template.spec, MAX_DEPTH):
+        return False
     try:
         text = json.dumps(template.spec) + json.dumps(template.metadata.annotations)
     except (RecursionError, ValueError):
@@ -132,7 +151,7 @@ class VMTemplate(ApiModel):
         Rule(
             reason=TEMPLATE_TOO_LARGE,
             field="spec",
-            message=f"the template is larger than {MAX_BYTES // 1024} KiB or nested too deeply; move large data, like "
+            message=f"the template is larger than {MAX_BYTES // 1024} KiB or nested deeper than {MAX_DEPTH} levels; move large data, like "
             "cloud-init's, to a Secret or a volume and refer to it",
             holds=_fits,
         ),

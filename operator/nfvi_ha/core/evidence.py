@@ -48,10 +48,12 @@ def final_phase_by_virt_handler(vm: VmView, fresh_nodes: Collection[str], now: d
 
 
 def said_by_virt_handler(vm: VmView) -> bool:
-    """Whether the final phase bears virt-handler's marks. Evidence it is only while its node is fresh."""
+    """Whether the final phase bears virt-handler's marks. Evidence it is only while its node is fresh.
+
+    A writer that managedFields do not tell ("") may be anybody, and proves nothing.
+    """
     stamped = any(phase == vm.phase for phase, _ in vm.phase_times)
-    writer_fits = vm.phase_writer in {VIRT_HANDLER, ""}
-    return vm.final and bool(vm.node) and stamped and writer_fits and not vm.reason
+    return vm.final and bool(vm.node) and stamped and vm.phase_writer == VIRT_HANDLER and not vm.reason
 
 
 def compute_terminated(
@@ -88,4 +90,4 @@ def never_started(vm: VmView, now: datetime) -> Evidence | None:
 
 
 def _terminated(pod: PodView) -> bool:
-    return pod.compute_exit_code is not None and pod.status_writer in {KUBELET, ""}
+    return pod.compute_exit_code is not None and pod.status_writer == KUBELET

@@ -21,6 +21,9 @@ app: Final = typer.Typer(
     no_args_is_help=True,
 )
 
+bench: Final = typer.Typer(help="Measurements of the operator itself, each in a lab of its own.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
 
 class Output(StrEnum):
     """How results are printed."""
@@ -158,6 +161,33 @@ def demo(
     from nfvi_ha.lab.world import LabOptions
 
     _run(lambda: run_demo(LabOptions(hypervisors=hypervisors), replicas))
+
+
+@bench.command()
+def burst(
+    vms: Annotated[int, typer.Option(min=1, max=10_000, help="VMs, in VNFReplicaSets of up to 100.")] = 1000,
+    fail: Annotated[int, typer.Option(min=1, help="How many of them fail.")] = 500,
+    within: Annotated[float, typer.Option(min=0.0, max=60.0, help="In how many seconds they fail.")] = 1.0,
+    repeat: Annotated[int, typer.Option(min=1, max=10_000, help="How often, each time from calm.")] = 1,
+    boot: Annotated[float, typer.Option(min=0.0, help="Seconds from a VMI's creation until it is Ready.")] = 1.5,
+    operators: OperatorCount = 1,
+    seed: Annotated[int, typer.Option(help="Decides which VMs fail.")] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Let many VMs fail at once in the API and measure until the VIM knows of each; with CPU time and memory.
+
+    Everything is real but the hypervisors: one process writes what they would. With -o json stdout is one JSON object.
+    """
+    from nfvi_ha.lab.bench.burst import BurstOptions
+    from nfvi_ha.lab.bench.report import show_burst
+    from nfvi_ha.lab.session import bench_burst
+
+    options = BurstOptions(vms, min(fail, vms), within, repeat, operators, boot, seed)
+    result = _run(lambda: bench_burst(options, sys.stderr))
+    if output is Output.JSON:
+        _print_json(result)
+    else:
+        show_burst(result)
 
 
 def _directory(state_dir: Path | None) -> Path:

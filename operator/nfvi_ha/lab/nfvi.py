@@ -70,6 +70,11 @@ class Nfvi:
         return {name: daemon for name, daemon in self._daemons.items() if name != CLUSTER}
 
     @property
+    def root(self) -> Path:
+        """The directory that everything lies in."""
+        return self._directory
+
+    @property
     def hosts(self) -> Hosts:
         """The hypervisors as other processes of this machine can find them, too."""
         return Hosts(self._directory)

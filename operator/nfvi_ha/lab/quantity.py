@@ -1,5 +1,6 @@
 """Kubernetes quantities ("500m", "2Gi") as whole numbers, as far as nodes and launcher pods use them."""
 
+import math
 import re
 from decimal import Decimal
 from typing import Final
@@ -34,9 +35,9 @@ def parse_quantity(value: str | int | float) -> Decimal:
 
 def milli_cores(value: str | int | float) -> int:
     """CPU in thousandths of a core, rounded up."""
-    return int(-(-parse_quantity(value) * 1000 // 1))
+    return math.ceil(parse_quantity(value) * 1000)
 
 
 def whole(value: str | int | float) -> int:
     """Bytes or pieces, rounded up."""
-    return int(-(-parse_quantity(value) // 1))
+    return math.ceil(parse_quantity(value))

@@ -3,12 +3,13 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from nfvi_ha.lab import daemon
+from nfvi_ha.lab.bench.burst import BurstOptions, run_burst
 from nfvi_ha.lab.controlplane import find_or_build_assets
 from nfvi_ha.lab.controlplane.lock import only_one
 from nfvi_ha.lab.controlplane.progress import ProgressSink, console_progress
@@ -106,6 +107,24 @@ async def run(
             return await run_scenario(session, scenario, run_options, say)
 
 
+async def bench_burst(options: BurstOptions, stream: TextIO) -> dict[str, Any]:
+    """Run the burst bench on a control plane of its own, in a temporary directory.
+
+    Raises:
+        LabFailed: something that must follow a failure did not; the logs then stay, and it says where.
+        ControlPlaneError: there is no control plane to be had.
+    """
+
+    def say(text: str) -> None:
+        stream.write(f"burst: {text}\n")
+        stream.flush()
+
+    with console_progress(stream) as progress:
+        assets = await asyncio.to_thread(find_or_build_assets, progress)
+        with _scratch("nfvi-ha-bench-") as directory:
+            return await run_burst(options, directory, assets, progress, say)
+
+
 @asynccontextmanager
 async def own_lab(options: LabOptions, progress: ProgressSink, on_record: OnRecord | None = None) -> AsyncIterator[Lab]:
     """A lab in a temporary directory, ended and removed afterwards. After a failure its logs stay, and it says where.
@@ -115,10 +134,17 @@ async def own_lab(options: LabOptions, progress: ProgressSink, on_record: OnReco
         ControlPlaneError: there is no control plane to be had, or it does not start.
     """
     assets = await asyncio.to_thread(find_or_build_assets, progress)
-    directory = Path(tempfile.mkdtemp(prefix="nfvi-ha-lab-"))
-    try:
+    with _scratch("nfvi-ha-lab-") as directory:
         async with await Lab.start(directory, options, assets=assets, progress=progress, on_record=on_record) as lab:
             yield lab
+
+
+@contextmanager
+def _scratch(prefix: str) -> Iterator[Path]:
+    """A temporary directory, removed afterwards. After a failure its logs stay, and the error says where."""
+    directory = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield directory
     except LabFailed as error:
         raise LabFailed(f"{error}\n(logs: {directory})") from error
     except BaseException:

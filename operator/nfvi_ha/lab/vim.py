@@ -114,8 +114,18 @@ class VimView:
             response.raise_for_status()
 
 
-async def register_endpoint(client: KubeClient, url: str, key: str) -> None:
+async def register_endpoint(
+    client: KubeClient, url: str, key: str, *, name: str = ENDPOINT, secret_name: str = SECRET, **spec: Any
+) -> None:
     """Make the operator's namespace, the Secret with the signing key, and the VIMEndpoint.
+
+    Args:
+        client: may do all that.
+        url: of the receiver.
+        key: of its signatures; its id is ``KEY_ID``.
+        name: of the VIMEndpoint.
+        secret_name: of the Secret.
+        spec: more of the VIMEndpoint's spec, as the API names it.
 
     Raises:
         KubeError: the API server refused one.
@@ -124,17 +134,18 @@ async def register_endpoint(client: KubeClient, url: str, key: str) -> None:
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": SECRET, "annotations": {ANNOTATION_ALLOWED_HOSTS: host}},
+        "metadata": {"name": secret_name, "annotations": {ANNOTATION_ALLOWED_HOSTS: host}},
         "stringData": {KEY_ID: key},
     }
     endpoint = {
         "apiVersion": VIMENDPOINTS.api_version,
         "kind": VIMENDPOINTS.kind,
-        "metadata": {"name": ENDPOINT},
+        "metadata": {"name": name},
         "spec": {
             "url": url,
             "allowInsecure": True,
-            "auth": {"hmac": {"secretName": SECRET, "keyId": KEY_ID}},
+            "auth": {"hmac": {"secretName": secret_name, "keyId": KEY_ID}},
+            **spec,
         },
     }
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}

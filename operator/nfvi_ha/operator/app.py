@@ -277,6 +277,7 @@ class Operator:
 
     def _on_outcome(self, outcome: DeliveryOutcome) -> None:
         self._reporter.on_outcome(outcome)
+        self._endpoints.count(outcome)
         self._endpoint_queue.add_after(outcome.endpoint, STATUS_SECONDS)
 
     def _on_reachable(self, name: str, reachable: bool, reason: str) -> None:

@@ -1,6 +1,7 @@
 """VIMEndpoints: made ready for delivery, or refused with a reason; and how they do, for people to see (H3)."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.world import EndpointEntry, World
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.endpoint import Endpoint, EndpointRefused, Secret, resolve
-from nfvi_ha.reporting.outcome import EndpointStatus
+from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState, EndpointStatus
 
 JsonObject = dict[str, Any]
 Problem = tuple[str, str]
@@ -49,6 +50,8 @@ class EndpointController:
         self._clock = clock
         self._metrics = metrics
         self._problems: dict[str, Problem] = {}
+        self._failed: Counter[str] = Counter()
+        self._parked: Counter[str] = Counter()
         self._written: dict[str, JsonObject] = {}
 
     def refresh(self) -> None:
@@ -66,6 +69,13 @@ class EndpointController:
         self._problems = problems
         self._deliverer.set_endpoints(usable, suspended=problems.keys())
 
+    def count(self, outcome: DeliveryOutcome) -> None:
+        """Count an attempt that failed, and a notification that was given up."""
+        if outcome.state in {DeliveryState.PARKED, DeliveryState.EXPIRED}:
+            self._parked[outcome.endpoint] += 1
+        if outcome.state in {DeliveryState.PARKED, DeliveryState.RETRYING} and outcome.attempts:
+            self._failed[outcome.endpoint] += 1
+
     async def reconcile(self, name: str) -> None:
         """Write the status of one endpoint, if it changed (leader only).
 
@@ -75,6 +85,7 @@ class EndpointController:
         entry = self._world.endpoints.get(name)
         if entry is None:
             self._written.pop(name, None)
+            self.forget(name)
             return
         if not self._leading():
             return
@@ -91,6 +102,11 @@ class EndpointController:
     def forget_written(self) -> None:
         """Another leader may have written since."""
         self._written.clear()
+
+    def forget(self, name: str) -> None:
+        """The endpoint is gone; one of that name that comes later starts at nought."""
+        self._failed.pop(name, None)
+        self._parked.pop(name, None)
 
     def tell_reachable(self, name: str, reachable: bool, reason: str) -> None:
         """An endpoint came into reach, or went out of it."""
@@ -145,7 +161,9 @@ class EndpointController:
         return VIMEndpointStatus(
             observed_generation=entry.generation,
             delivered=state.delivered if state else 0,
-            pending=state.pending if state else 0,
+            failed=self._failed[entry.name],
+            parked=self._parked[entry.name],
+            pending=state.pending + state.refused if state else 0,
             last_delivery=last,
             last_error="" if state is None or state.reachable is not False else state.reason,
             conditions=known,

@@ -1,16 +1,18 @@
 """Incidents as API objects, and back: the record must hold all that was, or is to be, said."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from nfvi_ha.api import incident as api
 from nfvi_ha.api import names
 from nfvi_ha.api.errors import InvalidObject
+from nfvi_ha.api.kind import ObjectMeta
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.ids import resource_hash
 from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
+from nfvi_ha.operator.seal import Proof, spec_digest, status_digest
 
 JsonObject = dict[str, Any]
 
@@ -46,6 +48,19 @@ class IncidentRecord:
     namespace: str
     resource_version: str
     closed: bool
+    uid: str = ""
+    finalizers: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    deleting: bool = False
+    closed_at: datetime | None = None
+    proof: Proof = Proof("", b"", "", b"")
+
+    def without_status(self) -> "IncidentRecord":
+        """As it was before anything was noted in it: what its status says is not ours."""
+        fault = replace(self.incident.fault, evidence=None)
+        incident = replace(self.incident, fault=fault, steps=self.incident.steps[:1], evidence=())
+        proof = replace(self.proof, status_seal="", status_digest=b"")
+        return replace(self, incident=incident, deliveries=(), closed=False, closed_at=None, proof=proof)
 
 
 def namespace_of(incident: Incident, operator_namespace: str) -> str:
@@ -54,7 +69,7 @@ def namespace_of(incident: Incident, operator_namespace: str) -> str:
 
 
 def new_object(incident: Incident, namespace: str, cluster: str) -> JsonObject:
-    """The object to create (its status is written after)."""
+    """The object to create, unsealed (its status is written after)."""
     fault = incident.fault
     spec = api.IncidentSpec(
         fault=api.IncidentFault(
@@ -89,6 +104,7 @@ def new_object(incident: Incident, namespace: str, cluster: str) -> JsonObject:
                 names.LABEL_KIND: fault.kind.value,
                 names.LABEL_RESOURCE: resource_hash(fault.resource),
             },
+            "finalizers": [names.FINALIZER_UNDELIVERED],
         },
         "spec": spec.to_json(),
     }
@@ -129,13 +145,28 @@ def read_record(obj: JsonObject) -> IncidentRecord | None:
         *(_step(action) for action in status.actions),
     )
     incident = Incident(model.metadata.name, fault, model.spec.episode, model.spec.sequence_base, steps, evidence)
+    meta = model.metadata
     return IncidentRecord(
         incident,
         tuple(_note(delivery) for delivery in status.deliveries),
-        model.metadata.namespace,
-        model.metadata.resource_version,
-        status.phase == "Closed",
+        meta.namespace,
+        meta.resource_version,
+        closed=status.phase == "Closed",
+        uid=meta.uid,
+        finalizers=meta.finalizers,
+        created_at=meta.creation_timestamp,
+        deleting=meta.deletion_timestamp is not None,
+        closed_at=status.closed_at,
+        proof=_proof(obj, meta, status.seal),
     )
+
+
+def _proof(obj: JsonObject, meta: ObjectMeta, status_seal: str) -> Proof:
+    # From the object as it is stored: a later release reads more fields, and the seals must still be good.
+    spec = spec_digest(meta.namespace, meta.name, obj.get("spec"))
+    status = obj.get("status")
+    digest = status_digest(meta.uid, spec, status) if isinstance(status, dict) and status else b""
+    return Proof(meta.annotations.get(names.ANNOTATION_HMAC, ""), spec, status_seal, digest)
 
 
 def _fault(spec: api.IncidentSpec, evidence: tuple[Evidence, ...]) -> Fault:

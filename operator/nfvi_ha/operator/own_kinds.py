@@ -123,6 +123,8 @@ class OwnKinds:
             self._remove_endpoint(entry.name, entry)
             return
         known = self._world.endpoints.get(entry.name)
+        if entry.model is not None and entry.model.status_problem is not None:
+            log.warning("status is built anew", extra={"object": entry.name, "detail": str(entry.model.status_problem)})
         self._world.endpoints[entry.name] = entry
         if known is None or known != entry:
             self._on_endpoint(entry.name)

@@ -2,14 +2,19 @@
 
 Every replica reports what it sees. The leader at once; a replica of rank n after n x 250 ms, and only to endpoints
 where the Incident does not show it delivered by then. Actions and clears follow recovery and are the leader's alone.
+They are told once the Incident says so: their ids count on from what is on record, and a step that was told and not
+recorded would have its id given to another one by the next leader. They do not wait for that longer than a second.
 """
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Protocol
 
-from nfvi_ha.core.fault import Fault
-from nfvi_ha.core.incident import Incident, Step
+from nfvi_ha.core.fault import Fault, ResourceRef
+from nfvi_ha.core.ids import notification_id
+from nfvi_ha.core.incident import STEP_RAISED, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.incident_record import IncidentRecord
@@ -17,13 +22,20 @@ from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.notifications import notification_for
 from nfvi_ha.reporting.notification import Notification
-from nfvi_ha.reporting.outcome import DeliveryOutcome
+from nfvi_ha.reporting.outcome import DEADLINE_PASSED, ENDPOINT_REMOVED, DeliveryOutcome, DeliveryState, EndpointStatus
 
 log = logging.getLogger(__name__)
 
 RANK_DELAY_SECONDS: Final = 0.25
 FIRST_WRITE_SECONDS: Final = 0.15
 """How long a first attempt may take before the Incident is written without its outcome."""
+OUTCOME_WRITE_SECONDS: Final = 0.05
+"""Outcomes that come together, and what recovery does at once, become one write."""
+RETRY_WRITE_SECONDS: Final = 1.0
+RECORD_FIRST_SECONDS: Final = 1.0
+"""How long a step may wait for its record."""
+NOT_WANTED: Final = "NotWanted"
+"""The endpoint's filter was changed and does not let it through any more."""
 
 
 class Submitter(Protocol):
@@ -37,6 +49,19 @@ class Submitter(Protocol):
         """Names of the endpoints whose filter lets it through."""
         ...
 
+    def status(self) -> Mapping[str, EndpointStatus]:
+        """How each endpoint that was ever usable does, by name."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A step that is not told yet."""
+
+    incident: str
+    step: Step
+    due: bool = False
+
 
 class Reporter:
     """Raises, acts on and clears incidents, and sees to it that each step is told.
@@ -45,8 +70,10 @@ class Reporter:
         book: all incidents known.
         ledger: all deliveries known.
         submitter: delivers.
+        endpoints: the VIMEndpoints that exist, usable or not, with the seconds after which theirs expire.
         rank: this replica's present rank, 0 for the leader.
         mark: asks for an incident's record to be written within so many seconds (a no-op unless leading).
+        is_closed: whether an incident's record says that nothing is left to do.
         after: calls something in so many seconds.
         on_step: told of every step that this process makes (for Kubernetes Events).
         clock: time.
@@ -61,8 +88,10 @@ class Reporter:
         book: IncidentBook,
         ledger: Ledger,
         submitter: Submitter,
+        endpoints: Callable[[], Mapping[str, float]],
         rank: Callable[[], int],
         mark: Callable[[str, float], None],
+        is_closed: Callable[[str], bool],
         after: Callable[[float, Callable[[], None]], object],
         on_step: Callable[[Incident, Step], None],
         clock: Clock,
@@ -73,14 +102,18 @@ class Reporter:
         self._book = book
         self._ledger = ledger
         self._submitter = submitter
+        self._endpoints = endpoints
         self._rank = rank
         self._mark = mark
+        self._is_closed = is_closed
         self._after = after
         self._on_step = on_step
         self._clock = clock
         self._metrics = metrics
         self._cluster = cluster
         self._source = source
+        self._waiting: dict[tuple[str, str, str], list[_Waiting]] = {}
+        """Steps that wait for their record, by resource, in order."""
 
     def raise_fault(self, fault: Fault, seen_at: float) -> None:
         """Tell of a fault that is there now; nothing happens when that was done before.
@@ -89,15 +122,17 @@ class Reporter:
             fault: as found.
             seen_at: monotonic time at which the change that shows it was received.
         """
+        known = self._book.open_incident(fault.resource, fault.kind)
         raised = self._book.raise_fault(fault)
         if raised is None:
-            known = self._book.open_incident(fault.resource, fault.kind)
-            if known is not None and fault.evidence in known.evidence:
-                self._mark(known.id, FIRST_WRITE_SECONDS)
+            if known is not None and self._book.get(known.id) is not known:
+                self._mark(known.id, FIRST_WRITE_SECONDS)  # better evidence
             return
         incident, step = raised
         rank = self._rank()
         if rank == 0:
+            # It must not pass by what waits on the same resource.
+            self._tell_waiting(fault.resource, regardless=True)
             self._tell(incident, step)
         else:
             self._after(rank * RANK_DELAY_SECONDS, lambda: self._stand_in(incident.id, step))
@@ -131,17 +166,50 @@ class Reporter:
         self._ledger.learn(record.incident.id, record.deliveries)
         self._book.learn(record.incident)
 
-    def resume(self) -> None:
-        """Having become leader: go on with everything that is not settled, in the order of each resource."""
-        unsettled = sorted(self._book, key=lambda incident: (incident.fault.resource.name, incident.sequence_base))
-        for incident in unsettled:
-            for step in incident.steps:
-                self._finish(incident, step)
+    def recorded(self, incident: str, last_step: int) -> None:
+        """The record holds the incident's steps up to this one: they may be told."""
+        known = self._book.get(incident)
+        if known is None:
+            return
+        for waiting in self._waiting.get(_key(known.fault.resource), ()):
+            if waiting.incident == incident and waiting.step.number <= last_step:
+                waiting.due = True
+        self._tell_waiting(known.fault.resource)
+
+    def resume(self, incident: str | None = None) -> None:
+        """Go on with everything (or one incident) that is not settled, in the order of each resource (leader only).
+
+        What is asked for again is sent to whom it is owed by the record. The raise of a fault that is still there is
+        owed to every endpoint that wants it, also to one that came after: a VIM must know what is broken now. Nothing
+        else that is past is sent to a new endpoint.
+        """
+        found = self._book if incident is None else filter(None, [self._book.get(incident)])
+        unsettled = [each for each in found if not self._is_closed(each.id)]
+        steps = [
+            (_key(each.fault.resource), each.sequence(step), each.id, step) for each in unsettled for step in each.steps
+        ]
+        waiting = {(each.incident, each.step.number) for queue in self._waiting.values() for each in queue}
+        for _, _, identity, step in sorted(steps, key=lambda found: found[:3]):
+            known = self._book.get(identity)
+            if known is not None and (identity, step.number) not in waiting:
+                self._finish(known, step)
+        for each in unsettled:
+            self._mark(each.id, FIRST_WRITE_SECONDS)
+
+    def stop_leading(self) -> None:
+        """Somebody else leads: what was not recorded in time is theirs to find out and to number."""
+        self._waiting.clear()
 
     def on_outcome(self, outcome: DeliveryOutcome) -> None:
         """Note what became of an attempt."""
-        self._ledger.outcome(outcome)
-        self._mark(outcome.incident, 0.0)
+        if not self._ledger.outcome(outcome):
+            return
+        if outcome.state is DeliveryState.RETRYING:
+            self._mark(outcome.incident, RETRY_WRITE_SECONDS)
+        elif self._ledger.all_tried(outcome.incident):
+            self._mark(outcome.incident, OUTCOME_WRITE_SECONDS)
+        else:
+            self._mark(outcome.incident, FIRST_WRITE_SECONDS)
 
     def notification(self, incident: Incident, step: Step) -> Notification:
         """What is said of a step."""
@@ -151,18 +219,46 @@ class Reporter:
         if made is None:
             return
         incident, step = made
-        self._tell(incident, step)
+        resource = incident.fault.resource
+        notification = self.notification(incident, step)
+        self._ledger.expect(notification, self._submitter.matching(notification))
+        waiting = _Waiting(incident.id, step)
+        self._waiting.setdefault(_key(resource), []).append(waiting)
+        self._mark(incident.id, 0.0)
+        self._after(RECORD_FIRST_SECONDS, lambda: self._waited(resource, waiting))
         log.info(
             "incident step",
             extra={
                 "incident": incident.id,
                 "step": step.name,
-                "object": f"{incident.fault.resource.namespace}/{incident.fault.resource.name}",
+                "object": f"{resource.namespace}/{resource.name}",
                 "new_vm": step.new_vm,
                 "detail": step.message,
             },
         )
         self._on_step(incident, step)
+
+    def _waited(self, resource: ResourceRef, waiting: _Waiting) -> None:
+        """Long enough: whatever keeps the record from being written must not keep the VIM from knowing."""
+        queue = self._waiting.get(_key(resource), [])
+        if waiting in queue and self._rank() == 0:
+            log.warning("told before it is recorded", extra={"incident": waiting.incident, "step": waiting.step.name})
+            for each in queue[: queue.index(waiting) + 1]:
+                each.due = True
+            self._tell_waiting(resource)
+
+    def _tell_waiting(self, resource: ResourceRef, *, regardless: bool = False) -> None:
+        """Tell, in order, what waits on a resource: as far as it is due, or all of it."""
+        queue = self._waiting.get(_key(resource))
+        if queue is None:
+            return
+        while queue and (regardless or queue[0].due):
+            first = queue.pop(0)
+            known = self._book.get(first.incident)
+            if known is not None:
+                self._finish(known, first.step)
+        if not queue:
+            self._waiting.pop(_key(resource), None)
 
     def _tell(self, incident: Incident, step: Step) -> None:
         notification = self.notification(incident, step)
@@ -177,11 +273,42 @@ class Reporter:
             self._finish(known, step)
 
     def _finish(self, incident: Incident, step: Step) -> None:
+        """Submit a step to every endpoint it is owed to and that nothing final is noted of."""
+        is_open_raise = step.name == STEP_RAISED and not incident.cleared
+        notes = self._ledger.about(notification_id(incident.id, step.number), incident.id)
+        if not is_open_raise and all(note.final for note in notes.values()):
+            return
         notification = self.notification(incident, step)
-        wanted = self._ledger.endpoints(notification.id, incident.id) or self._submitter.matching(notification)
-        missing = wanted - self._ledger.settled(notification.id, incident.id)
-        if missing:
-            self._ledger.expect(notification, self._submitter.submit(notification, endpoints=missing))
-            self._mark(incident.id, FIRST_WRITE_SECONDS)
-        elif not self._ledger.endpoints(notification.id, incident.id):
-            self._mark(incident.id, 0.0)
+        owed = {name for name, note in notes.items() if not note.final}
+        if is_open_raise:
+            wanting = self._submitter.matching(notification)
+            owed |= wanting - notes.keys()
+            for name in (name for name in wanting & notes.keys() if notes[name].reason == ENDPOINT_REMOVED):
+                self._ledger.reopen(incident.id, notification.id, name)
+                owed.add(name)
+        if owed:
+            self._ledger.expect(notification, owed)
+            taken = self._submitter.submit(notification, endpoints=owed)
+            for name in owed - taken:
+                self._not_taken(notification, name)
+
+    def _not_taken(self, notification: Notification, endpoint: str) -> None:
+        """An endpoint that nothing can be submitted to: is it gone, did it change its mind, or is it to be mended?"""
+        expires_seconds = self._endpoints().get(endpoint)
+        now = self._clock.now()
+        if expires_seconds is None:
+            state, reason = DeliveryState.PARKED, ENDPOINT_REMOVED
+        elif endpoint in self._submitter.status():
+            if endpoint in self._submitter.matching(notification):
+                return  # we are stopping
+            state, reason = DeliveryState.PARKED, NOT_WANTED
+        elif now - notification.time >= timedelta(seconds=expires_seconds):
+            state, reason = DeliveryState.EXPIRED, DEADLINE_PASSED
+        else:
+            return  # refused since we started, e.g. for want of a Secret: it waits
+        self._ledger.settle(notification.incident, notification.id, endpoint, state.value, reason, now)
+        self._mark(notification.incident, OUTCOME_WRITE_SECONDS)
+
+
+def _key(resource: ResourceRef) -> tuple[str, str, str]:
+    return resource.kind, resource.namespace, resource.name

@@ -2,8 +2,8 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from nfvi_world import FAST, World, eventually
 
@@ -15,25 +15,33 @@ from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.nfvi import Nfvi
 from nfvi_ha.lab.setup import apply_objects
 
+NODES_OF_TESTS = tuple(NodeSpec(f"hv-{index}", cpu="4", memory="2Gi") for index in (1, 2))
 
-@pytest_asyncio.fixture
-async def world(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[World]:
-    """Two hypervisors of four cores and 2 GiB."""
-    nodes = [NodeSpec(f"hv-{index}", cpu="4", memory="2Gi") for index in (1, 2)]
-    nfvi = Nfvi(tmp_path, control_plane.kubeconfig, nodes, FAST, seed=1)
-    namespace = f"lab-{secrets.token_hex(4)}"
+
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
+async def nfvi(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Nfvi]:
+    """Two hypervisors of four cores and 2 GiB, shared by all tests here: leave them as they were."""
+    nfvi = Nfvi(tmp_path_factory.mktemp("nfvi"), control_plane.kubeconfig, NODES_OF_TESTS, FAST, seed=1)
     async with await KubeClient.connect(str(control_plane.kubeconfig)) as client:
         await apply_objects(client, kubevirt_crds())
-        await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
         try:
             await nfvi.start(client)
-            yield World(client, nfvi, namespace)
-            await _sweep(client, namespace)
+            yield nfvi
         finally:
             await nfvi.stop()
-            await client.delete(NAMESPACES, namespace)
-            for node in nodes:
+            for node in NODES_OF_TESTS:
                 await client.delete(NODES, node.name)
+
+
+@pytest_asyncio.fixture
+async def world(control_plane: ControlPlane, nfvi: Nfvi) -> AsyncIterator[World]:
+    """The NFVI with a namespace of the test's own."""
+    namespace = f"lab-{secrets.token_hex(4)}"
+    async with await KubeClient.connect(str(control_plane.kubeconfig)) as client:
+        await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        yield World(client, nfvi, namespace)
+        await _sweep(client, namespace)
+        await client.delete(NAMESPACES, namespace)
 
 
 async def _sweep(client: KubeClient, namespace: str) -> None:

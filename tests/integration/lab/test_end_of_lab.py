@@ -4,7 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from nfvi_world import World
+from nfvi_world import World, phase
 
 
 def processes_under(directory: Path) -> list[str]:
@@ -29,18 +29,16 @@ async def none_left(directory: Path) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_stopping_the_lab_leaves_no_process(world: World, tmp_path: Path) -> None:
+async def test_stopping_the_lab_leaves_no_process(world: World) -> None:
+    nfvi = world.nfvi
     await world.create("vm")
-    vmi = await world.ready("vm")
-    assert len(processes_under(tmp_path)) == 5  # cluster, two hypervisors, launcher, VM
-    await world.faults.delete_vmi(vmi)
-    await world.gone("vm")
-    await world.create("other")
-    await world.ready("other")
+    await world.ready("vm")
+    assert len(processes_under(nfvi.root)) == 5  # cluster, two hypervisors, launcher, VM
 
-    await world.nfvi.stop()
-    await none_left(tmp_path)
-    await world.nfvi.start(world.client)
+    await nfvi.stop()
+    await none_left(nfvi.root)
+    await nfvi.start(world.client)
+    await world.until("vm", lambda vmi: phase(vmi) == "Failed", "Failed: its pod's processes are gone")
 
 
 async def test_vms_die_with_their_hypervisor(world: World) -> None:
@@ -49,5 +47,9 @@ async def test_vms_die_with_their_hypervisor(world: World) -> None:
     hypervisor = world.nfvi.hypervisors[vmi["status"]["nodeName"]]
     assert world.faults.vm_alive(vmi)
     await hypervisor.stop(grace_seconds=0)
-    assert not world.faults.vm_alive(vmi)
-    world.nfvi.start_hypervisor(next(node for node in world.nfvi.nodes if node.name == vmi["status"]["nodeName"]))
+    try:
+        assert not world.faults.vm_alive(vmi)
+    finally:
+        (node,) = (node for node in world.nfvi.nodes if node.name == vmi["status"]["nodeName"])
+        world.nfvi.start_hypervisor(node)
+    await world.until("vm", lambda obj: phase(obj) == "Failed", "Failed: its pod's processes are gone")

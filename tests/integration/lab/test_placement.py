@@ -2,7 +2,7 @@
 
 import asyncio
 
-from nfvi_world import World, condition, phase
+from nfvi_world import World, condition, eventually, phase
 
 BIG = {"domain": {"devices": {}, "resources": {"requests": {"memory": "1Gi", "cpu": "1"}}}}
 
@@ -16,13 +16,16 @@ async def test_a_vm_that_fits_nowhere_waits_until_room_is_made(world: World) -> 
     names = ["a", "b", "c"]
     await asyncio.gather(*(world.create(name, **BIG) for name in names))
 
-    async def waiting() -> list[str]:
-        objects = [await world.get(name) for name in names]
-        return [o["metadata"]["name"] for o in objects if condition(o, "PodScheduled") == ("False", "Unschedulable")]
+    left: list[str] = []
 
-    async with asyncio.timeout(20):
-        while len(left := await waiting()) != 1:
-            await asyncio.sleep(0.05)
+    async def one_waits() -> bool:
+        objects = [await world.get(name) for name in names]
+        left[:] = [
+            obj["metadata"]["name"] for obj in objects if condition(obj, "PodScheduled") == ("False", "Unschedulable")
+        ]
+        return len(left) == 1
+
+    await eventually(one_waits, "one VM is unschedulable", 20, lambda: left)
     running = [name for name in names if name not in left]
     for name in running:
         await world.ready(name)

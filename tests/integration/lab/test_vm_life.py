@@ -12,6 +12,10 @@ from nfvi_ha.kube.resources import CORE_EVENTS, NODES, PODS, VMIS
 from nfvi_ha.lab.objects import compute_terminated
 
 
+def proc(pid: str, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
 async def pods_of(world: World, vmi: dict[str, Any]) -> list[dict[str, Any]]:
     selector = f"{KUBEVIRT_CREATED_BY}={vmi['metadata']['uid']}"
     return await world.client.list(PODS, world.namespace, label_selector=selector)
@@ -44,10 +48,10 @@ async def test_the_vm_process_looks_like_qemu_in_its_pods_directory(world: World
     )
     launcher, qemu = procs.read_text().split()
 
-    assert Path(f"/proc/{launcher}/comm").read_text() == "virt-launcher\n"
-    assert Path(f"/proc/{qemu}/comm").read_text() == "qemu-system-x86\n"
-    argv = Path(f"/proc/{qemu}/cmdline").read_bytes().split(b"\0")
-    assert f"guest={world.namespace}_vm,debug-threads=on".encode() in argv
+    assert proc(launcher, "comm") == "virt-launcher\n"
+    assert proc(qemu, "comm") == "qemu-system-x86\n"
+    argv = proc(qemu, "cmdline").split("\0")
+    assert f"guest={world.namespace}_vm,debug-threads=on" in argv
 
 
 async def test_a_killed_vm_is_failed_by_virt_handler_with_its_time(world: World) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from nfvi_ha.api.names import FINALIZER_EVIDENCE, LABEL_ATTEMPT, LABEL_SLOT, LABEL_TEMPLATE_HASH
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
+from nfvi_ha.core.replicaset.actions import CreateVm, DeleteVm
+from nfvi_ha.core.replicaset.planner import Plan
 from nfvi_ha.core.replicaset.snapshot import CreateBlock, SlotRecord, SlotState, SlotVm, Snapshot
 from nfvi_ha.core.replicaset.spec import ReplicaSetSpec
 from nfvi_ha.core.views import PodView, VmView
@@ -103,3 +105,26 @@ def make_fault(kind: FaultKind = FaultKind.VM_FAILED, name: str = "web-0-1", **v
         "detected_at": T0,
     }
     return Fault(**{**defaults, **values})
+
+
+READY = (slot_vm(0), slot_vm(1), slot_vm(2))
+
+
+def deleting(vm: SlotVm, **values: object) -> SlotVm:
+    return replace(vm, vm=replace(vm.vm, deleting_since=T0), **values)  # type: ignore[arg-type]
+
+
+def unready(vm: SlotVm, **values: object) -> SlotVm:
+    return replace(vm, vm=replace(vm.vm, ready=False), **values)  # type: ignore[arg-type]
+
+
+def states(decided: Plan) -> dict[int, SlotState]:
+    return {record.index: record.state for record in decided.records}
+
+
+def deleted(decided: Plan) -> list[int]:
+    return [action.slot for action in decided.actions if isinstance(action, DeleteVm)]
+
+
+def created(decided: Plan) -> list[tuple[int, int]]:
+    return [(action.slot, action.attempt) for action in decided.actions if isinstance(action, CreateVm)]

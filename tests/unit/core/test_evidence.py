@@ -26,7 +26,7 @@ def source(vm: VmView, *pods: object, fresh: set[str] = FRESH) -> str:
     [
         ("written by virt-handler", FAILED, "ProcessGone:virt-handler@node-1"),
         ("Succeeded counts as well", failed_vm(phase="Succeeded"), "ProcessGone:virt-handler@node-1"),
-        ("no managedFields but a stamp", replace(FAILED, phase_writer=""), "ProcessGone:virt-handler@node-1"),
+        ("a stamp, but the writer is not known", replace(FAILED, phase_writer=""), ""),
         ("no stamp: virt-controller's patch", replace(FAILED, phase_times=make_vm().phase_times), ""),
         ("neither stamp nor writer", replace(FAILED, phase_times=(), phase_writer=""), ""),
         ("stamped, but written by virt-controller", replace(FAILED, phase_writer="virt-controller"), ""),

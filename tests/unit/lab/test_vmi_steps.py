@@ -42,18 +42,14 @@ def pod(name: str = "p", *, phase: str = "Running", state: str = "running", **me
             "phase": phase,
             "conditions": [{"type": "Ready", "status": "True"}, {"type": UNPAUSED_GATE, "status": "True",
                             "reason": "NotPaused", "message": "the virtual machine is not paused"}],
-            "containerStatuses": [{"name": "compute", "state": {state: {"exitCode": 1} if state == "terminated" else {}}}],
+            "containerStatuses": [{"name": "compute", "state": {state: {"exitCode": 1}}}],
         },
     }  # fmt: skip
 
 
 def ready(status: str, reason: str = "", message: str = "") -> dict[str, Any]:
-    return {
-        "type": "Ready",
-        "status": status,
-        **({"reason": reason} if reason else {}),
-        **({"message": message} if message else {}),
-    }
+    given = {"type": "Ready", "status": status, "reason": reason, "message": message}
+    return {name: value for name, value in given.items() if value}
 
 
 TERMINATING = ready("False", "PodTerminating", "virt-launcher pod is terminating")

@@ -22,7 +22,9 @@ def early_failures(view: SlotView, spec: ReplicaSetSpec) -> int:
         taken_away = view.record.state is SlotState.QUARANTINED and not view.vms
         return 0 if taken_away else view.record.early_failures
     last = ended[-1]
-    if last.attempt < view.record.attempt:
+    overtaken = bool(view.occupants) and view.occupants[0].attempt < last.attempt
+    if last.attempt < view.record.attempt or overtaken:
+        # With an older VM in the slot the record cannot move on to the ended one, which would be counted for ever.
         return view.record.early_failures
     if last.attempt == view.record.attempt and view.record.state in RELEASED_STATES:
         return view.record.early_failures if _counts(last, spec) else 0

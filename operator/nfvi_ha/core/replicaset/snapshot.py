@@ -139,10 +139,10 @@ RELEASED_STATES = frozenset({SlotState.EMPTY, SlotState.FAILED, SlotState.BACKOF
 
 
 def slot_views(snapshot: Snapshot) -> dict[int, SlotView]:
-    """Every slot that has a VM or a record, by index."""
+    """Every slot that has a VM, a record or a refused creation, by index."""
     blocks = dict(snapshot.blocks)
     records = {record.index: record for record in snapshot.records}
-    indices = records.keys() | {vm.slot for vm in snapshot.vms}
+    indices = records.keys() | blocks.keys() | {vm.slot for vm in snapshot.vms}
     return {
         index: SlotView(
             index,

@@ -95,7 +95,7 @@ class VirtHandler:
         uid = str(key)
         vmi, guest, now = self.vmis.get(uid), self._guests.get(uid), time.monotonic()
         if guest is None:
-            return self._start(vmi, now) if vmi is not None else None
+            return await self._begin(vmi, now) if vmi is not None else None
         if vmi is None or phase_of(vmi) in FINAL:
             return self._clean_up(uid, guest, gone=vmi is None, now=now)
         self._shut_down_if_asked(vmi, guest, now)
@@ -114,9 +114,14 @@ class VirtHandler:
                 self._event(vmi, "Warning", "IOerror", "VM Paused due to IO error at the volume: rootdisk")
         return _until(guest.kill_due, now)
 
-    def _start(self, vmi: JsonObject, now: float) -> float | None:
+    async def _begin(self, vmi: JsonObject, now: float) -> float | None:
         uid = uid_of(vmi)
         pod = self._machines.of_vmi(uid)
+        if phase_of(vmi) == "Running" or (phase_of(vmi) == "Scheduled" and pod is None):
+            # It ran, or was to run, in an earlier life of this hypervisor.
+            await self._put(guest_status.ended(vmi, guest_status.CRASHED, _wall()))
+            self._event(vmi, "Warning", "Stopped", guest_status.CRASHED.note)
+            return None
         up = pod is not None and pod.launcher is not None and pod.launcher.running
         if pod is None or not up or phase_of(vmi) != "Scheduled" or deleting(vmi) or pod.shutdown_asked:
             return None

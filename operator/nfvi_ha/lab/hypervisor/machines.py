@@ -55,6 +55,8 @@ class Machines:
 
     def __init__(self, directory: Path) -> None:
         self._root = directory / "kubepods" / "burstable"
+        # What an earlier run of this hypervisor left: its processes died with it.
+        shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(parents=True, exist_ok=True)
         self._qemu = install_standin(directory / "bin" / QEMU)
         self._launcher = install_standin(directory / "bin" / LAUNCHER)

@@ -23,7 +23,7 @@ async def _restore(faults: Faults, vmi: JsonObject) -> Injection:
 
 SCENARIO: Final = Scenario(
     name="node-frozen",
-    summary="A node's handlers freeze, its Lease goes stale, one pod is deleted by force, its VM lives: no replacement.",
+    summary="A node freezes, its Lease goes stale, a pod is deleted by force, the VM lives: told, not replaced.",
     inject=_inject,
     notified=("vm.failed", "vm.unready"),
     replaced=False,

@@ -1,0 +1,188 @@
+"""Stands for all hypervisors of the bench, without any VM process: ``python -m nfvi_ha.lab.bench.standin``.
+
+It brings every VMI up that the operator creates, keeps the nodes fresh, and makes VMs fail, at a given pace, with the
+very writes that virt-handler makes.
+"""
+
+import asyncio
+import contextlib
+import sys
+import time
+import zlib
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from nfvi_ha.api.names import KUBEVIRT_LAUNCHER_LABEL, KUBEVIRT_LAUNCHER_VALUE
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from nfvi_ha.kube.resources import LEASES, NODES, PODS, VMIS
+from nfvi_ha.lab.bench import fleet
+from nfvi_ha.lab.bench.part import serve
+from nfvi_ha.lab.hypervisor.node import LEASE_NAMESPACE, NodeSpec, node_object, node_status
+from nfvi_ha.lab.hypervisor.pod_status import Container, running_patch
+from nfvi_ha.lab.objects import JsonObject, deleting, micro_time, name_of, namespace_of, phase_of, uid_of
+from nfvi_ha.lab.vnf import is_ready
+from nfvi_ha.lab.watched import Watched
+
+PARALLEL: Final = 8
+"""VMs brought up at a time."""
+LEASE_SECONDS: Final = 10.0
+SETTLE_SECONDS: Final = 300.0
+
+
+class StandIn:
+    """virt-controller, virt-handler and kubelet of all nodes at once."""
+
+    def __init__(self, handler: KubeClient, kubelet: KubeClient, nodes: list[NodeSpec], boot_seconds: float) -> None:
+        self._handler = handler
+        self._kubelet = kubelet
+        self._nodes = nodes
+        self._boot_seconds = boot_seconds
+        self._slots = asyncio.Semaphore(PARALLEL)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._known: set[str] = set()
+        self._changed = asyncio.Event()
+        self._vmis = Watched(handler, VMIS, namespace=fleet.NAMESPACE, on_change=self._vmi_changed)
+        launchers = f"{KUBEVIRT_LAUNCHER_LABEL}={KUBEVIRT_LAUNCHER_VALUE}"
+        self._pods = Watched(
+            kubelet, PODS, namespace=fleet.NAMESPACE, label_selector=launchers, on_change=self._pod_changed
+        )
+
+    async def run(self) -> None:
+        """Answer requests until standard input ends; meanwhile watch, bring up, and renew Leases."""
+        parts = [asyncio.create_task(work) for work in (self._vmis.run(), self._pods.run(), self._renew_for_ever())]
+        try:
+            await serve(self._answer)
+        finally:
+            for task in (*parts, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*parts, *self._tasks, return_exceptions=True)
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request["do"]:
+            case "register":
+                await asyncio.gather(*(self._register(node) for node in self._nodes))
+                return {}
+            case "settle":
+                return await self._settle(int(request["ready"]))
+            case "touch":
+                return await self._burst(request["uids"], float(request["within"]), "touch")
+            case "fail":
+                return await self._burst(request["uids"], float(request["within"]), "fail")
+            case other:
+                raise ValueError(f"no such request: {other}")
+
+    async def _register(self, spec: NodeSpec) -> None:
+        now = _wall()
+        with contextlib.suppress(AlreadyExists):
+            await self._kubelet.create(NODES, node_object(spec))
+        status = node_status(spec, fleet.boot_id(spec.name), now)
+        await self._kubelet.patch(NODES, spec.name, {"status": status}, subresource="status")
+        lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": {"name": spec.name}}
+        with contextlib.suppress(AlreadyExists):
+            await self._kubelet.create(LEASES, {**lease, "spec": _lease_spec(spec.name)}, LEASE_NAMESPACE)
+
+    async def _renew_for_ever(self) -> None:
+        """Each node's Lease every 10 s, the nodes spread over that time, as kubelets' are."""
+        while True:
+            for spec in self._nodes:
+                await asyncio.sleep(LEASE_SECONDS / len(self._nodes))
+                with contextlib.suppress(KubeError):
+                    patch = {"spec": _lease_spec(spec.name)}
+                    await self._kubelet.patch(LEASES, spec.name, patch, LEASE_NAMESPACE)
+
+    async def _settle(self, count: int) -> dict[str, Any]:
+        """Until there are exactly so many VMIs, all of them Ready; gives their uids and mean size."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while True:
+                vmis = list(self._vmis.all())
+                if len(vmis) == count and all(is_ready(vmi) for vmi in vmis):
+                    break
+                self._changed.clear()
+                await self._changed.wait()
+        return {"vmis": [{"uid": uid_of(vmi), "name": name_of(vmi)} for vmi in sorted(vmis, key=name_of)]}
+
+    async def _burst(self, uids: list[str], within: float, what: str) -> dict[str, Any]:
+        """Write to all of them, evenly over the time, whether or not earlier writes were answered."""
+        bodies = [self._vmis.get(uid) for uid in uids]
+        began = time.monotonic()
+        tasks = []
+        for number, body in enumerate(bodies):
+            if body is None:
+                raise ValueError(f"VMI {uids[number]} is not there")
+            await asyncio.sleep(max(0.0, began + number * within / len(bodies) - time.monotonic()))
+            now = _wall()
+            new = fleet.failed(body, now) if what == "fail" else fleet.touched(body, number)
+            tasks.append(asyncio.create_task(self._write(new)))
+        stamps = await asyncio.gather(*tasks)
+        return {
+            "writes": [
+                {"uid": uid, "sent": sent, "answered": got} for uid, (sent, got) in zip(uids, stamps, strict=True)
+            ]
+        }
+
+    async def _write(self, vmi: JsonObject) -> tuple[int, int]:
+        """CLOCK_MONOTONIC before the write was sent, and when it was answered."""
+        sent = time.monotonic_ns()
+        await self._handler.replace(VMIS, vmi, namespace_of(vmi))
+        return sent, time.monotonic_ns()
+
+    def _vmi_changed(self, vmi: JsonObject) -> None:
+        self._changed.set()
+        uid = uid_of(vmi)
+        if phase_of(vmi) == "" and not deleting(vmi) and uid not in self._known:
+            self._known.add(uid)
+            self._spawn(self._bring_up(uid))
+
+    async def _bring_up(self, uid: str) -> None:
+        await asyncio.sleep(self._boot_seconds)
+        async with self._slots:
+            vmi = self._vmis.get(uid)
+            if vmi is None or deleting(vmi):
+                return
+            node = self._nodes[zlib.crc32(uid.encode()) % len(self._nodes)].name
+            now = _wall()
+            pod = await self._handler.create(PODS, fleet.pod_of(vmi, node), fleet.NAMESPACE)
+            patch = running_patch(pod, Container(uid, now), now)
+            if patch is not None:
+                await self._kubelet.patch(PODS, name_of(pod), patch, fleet.NAMESPACE, subresource="status")
+            try:
+                await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), now), fleet.NAMESPACE)
+            except Conflict:
+                self._known.discard(uid)
+                raise
+
+    def _pod_changed(self, pod: JsonObject) -> None:
+        """A kubelet ends a pod that is to go; here nothing runs in it."""
+        if deleting(pod):
+            self._spawn(self._end_pod(pod))
+
+    async def _end_pod(self, pod: JsonObject) -> None:
+        with contextlib.suppress(NotFound, Conflict):
+            await self._kubelet.delete(PODS, name_of(pod), namespace_of(pod), uid=uid_of(pod), grace_seconds=0)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _lease_spec(node: str) -> JsonObject:
+    return {"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": micro_time(_wall())}
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+async def main(kubeconfig: str, vms: int, boot_seconds: float) -> None:
+    """Until standard input ends."""
+    async with (
+        await KubeClient.connect(kubeconfig, user_agent="virt-handler") as handler,
+        await KubeClient.connect(kubeconfig, user_agent="kubelet") as kubelet,
+    ):
+        await StandIn(handler, kubelet, fleet.nodes(vms), boot_seconds).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))
