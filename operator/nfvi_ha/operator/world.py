@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from nfvi_ha.api import names
 from nfvi_ha.api.errors import InvalidObject
+from nfvi_ha.api.kind import KubeObject
 from nfvi_ha.api.vimendpoint import VIMEndpoint
 from nfvi_ha.api.vnfreplicaset import VNFReplicaSet
 from nfvi_ha.core.views import NodeView, PodView, VmView
@@ -16,30 +17,25 @@ SetKey = tuple[str, str]
 """Namespace and name of a VNFReplicaSet."""
 
 
+Model = TypeVar("Model", bound=KubeObject)
+
+
 @dataclass(frozen=True, slots=True)
-class SetEntry:
-    """A VNFReplicaSet: readable, or the reason why it is not."""
+class Entry(Generic[Model]):
+    """An object of ours: readable, or the reason why it is not. ``namespace`` is "" for cluster-scoped kinds."""
 
     namespace: str
     name: str
     uid: str
     generation: int
-    model: VNFReplicaSet | None
+    model: Model | None
     problem: InvalidObject | None
     status: JsonObject
     """As stored, {} when there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointEntry:
-    """A VIMEndpoint: readable, or the reason why it is not."""
-
-    name: str
-    uid: str
-    generation: int
-    model: VIMEndpoint | None
-    problem: InvalidObject | None
-    status: JsonObject
+SetEntry = Entry[VNFReplicaSet]
+EndpointEntry = Entry[VIMEndpoint]
 
 
 class World:
@@ -125,42 +121,28 @@ class World:
 
 def set_entry(obj: JsonObject) -> SetEntry | None:
     """A VNFReplicaSet object as an entry; None when it has not even a name and uid."""
-    metadata = obj.get("metadata") or {}
-    namespace, name, uid = (str(metadata.get(key) or "") for key in ("namespace", "name", "uid"))
-    if not (namespace and name and uid):
-        return None
-    model, problem = None, None
-    try:
-        model = VNFReplicaSet.parse(obj)
-    except InvalidObject as error:
-        problem = error
-    generation = metadata.get("generation")
-    status = obj.get("status")
-    return SetEntry(
-        namespace,
-        name,
-        uid,
-        generation if isinstance(generation, int) else 0,
-        model,
-        problem,
-        status if isinstance(status, dict) else {},
-    )
+    return _entry(obj, VNFReplicaSet)
 
 
 def endpoint_entry(obj: JsonObject) -> EndpointEntry | None:
     """A VIMEndpoint object as an entry; None when it has not even a name and uid."""
+    return _entry(obj, VIMEndpoint)
+
+
+def _entry(obj: JsonObject, kind: type[Model]) -> Entry[Model] | None:
     metadata = obj.get("metadata") or {}
-    name, uid = (str(metadata.get(key) or "") for key in ("name", "uid"))
-    if not (name and uid):
+    namespace, name, uid = (str(metadata.get(key) or "") for key in ("namespace", "name", "uid"))
+    if not (name and uid) or bool(namespace) != kind.info.namespaced:
         return None
     model, problem = None, None
     try:
-        model = VIMEndpoint.parse(obj)
+        model = kind.parse(obj)
     except InvalidObject as error:
         problem = error
     generation = metadata.get("generation")
     status = obj.get("status")
-    return EndpointEntry(
+    return Entry(
+        namespace,
         name,
         uid,
         generation if isinstance(generation, int) else 0,
