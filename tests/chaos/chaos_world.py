@@ -98,7 +98,9 @@ class SlotHistory:
         for slot in (obj.get("status") or {}).get("slots") or []:
             attempt = int((slot.get("vmi") or "-0").rpartition("-")[2])
             if attempt < self._attempts[slot["index"]]:
-                self.steps_back.append(f"slot {slot['index']}: {slot['vmi']} after attempt {self._attempts[slot['index']]}")
+                self.steps_back.append(
+                    f"slot {slot['index']}: {slot['vmi']} after attempt {self._attempts[slot['index']]}"
+                )
             self._attempts[slot["index"]] = max(self._attempts[slot["index"]], attempt)
 
 
@@ -270,7 +272,9 @@ class ChaosWorld:
 def judge_records(records: Sequence[Record], kills: dict[str, Kill]) -> None:
     """Signed, in order per resource, one id per fault, doubles that say the same, and no failure that was none."""
     assert not [record for record in records if not record.verified], "unsigned"
-    misplaced = [f"{record.subject} {record.type} #{record.data['sequence']}" for record in records if record.out_of_order]
+    misplaced = [
+        f"{record.subject} {record.type} #{record.data['sequence']}" for record in records if record.out_of_order
+    ]
     assert not misplaced, misplaced
     said: dict[str, tuple[Any, ...]] = {}
     places: dict[tuple[str, int], str] = {}

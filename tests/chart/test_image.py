@@ -114,7 +114,10 @@ def test_labels_tell_what_it_is(stages: list[list[Instruction]]) -> None:
     labels = dict(part.split("=", 1) for part in shlex.split(label))
 
     prefix = "org.opencontainers.image."
-    assert labels[f"{prefix}title"] == yaml.safe_load((ROOT / "charts/nfvi-ha/values.yaml").read_text())["image"]["repository"]
+    assert (
+        labels[f"{prefix}title"]
+        == yaml.safe_load((ROOT / "charts/nfvi-ha/values.yaml").read_text())["image"]["repository"]
+    )
     assert labels[f"{prefix}licenses"] == "Apache-2.0"
     assert f"VERSION={__version__}" in texts(stages[-1], "ARG")
 

@@ -12,7 +12,9 @@ from nfvi_ha.cli.helm import Helm
 from nfvi_ha.cli.manifests import BASES, Base, crd_template, drift, generated, write
 from tests.chart.rendering import CHART, ROOT, Obj, key, render
 
-CEL = "spec:\n  x-kubernetes-validations:\n  - rule: a < b\n    message: >-\n      wrong\n\n      order\n  type: object\n"
+CEL = (
+    "spec:\n  x-kubernetes-validations:\n  - rule: a < b\n    message: >-\n      wrong\n\n      order\n  type: object\n"
+)
 HEAD = "# made\nkind: C\nmetadata:\n  name: c\n"
 
 
@@ -27,7 +29,9 @@ def kustomize(folder: Path) -> list[Obj]:
 def without_helm(obj: Obj) -> Obj:
     """The object without what helm alone needs."""
     if isinstance(obj, dict):
-        return {k: without_helm(v) for k, v in obj.items() if k not in {"helm.sh/chart", "app.kubernetes.io/managed-by"}}
+        return {
+            k: without_helm(v) for k, v in obj.items() if k not in {"helm.sh/chart", "app.kubernetes.io/managed-by"}
+        }
     return [without_helm(item) for item in obj] if isinstance(obj, list) else obj
 
 

@@ -39,7 +39,9 @@ def rules_of(objects: list[Obj], kind: str) -> list[Obj]:
 def operator_rules(objects: list[Obj]) -> list[Obj]:
     """Those of the operator's own ClusterRole."""
     bound = {binding["roleRef"]["name"] for binding in of_kind(objects, "ClusterRoleBinding")}
-    return rules_of([role for role in of_kind(objects, "ClusterRole") if role["metadata"]["name"] in bound], "ClusterRole")
+    return rules_of(
+        [role for role in of_kind(objects, "ClusterRole") if role["metadata"]["name"] in bound], "ClusterRole"
+    )
 
 
 def test_pod_needs_no_privilege(objects: list[Obj]) -> None:

@@ -71,7 +71,9 @@ def test_catalogue_entry_names_our_kinds() -> None:
         assert examples[kind] == yaml.safe_load(example.read_text())
 
 
-@pytest.mark.parametrize(("kube", "folder"), [("1.20.2", "crds/no-cel"), ("1.24.17", "crds/no-cel"), ("1.25.0", "crds")])
+@pytest.mark.parametrize(
+    ("kube", "folder"), [("1.20.2", "crds/no-cel"), ("1.24.17", "crds/no-cel"), ("1.25.0", "crds")]
+)
 def test_crds_are_those_of_the_repository(helm: Helm, kube: str, folder: str) -> None:
     wanted = [yaml.safe_load(path.read_text()) for path in (ROOT / folder).glob("*.yaml")]
 

@@ -270,9 +270,7 @@ async def until_ready(installation: Installation, namespace: str, replicas: int)
     await eventually(look, f"{replicas} VMs ready", 60.0, lambda: str(last))
 
 
-async def eventually(
-    holds: Callable[[], Awaitable[bool]], what: str, seconds: float, state: Callable[[], str]
-) -> None:
+async def eventually(holds: Callable[[], Awaitable[bool]], what: str, seconds: float, state: Callable[[], str]) -> None:
     deadline = time.monotonic() + seconds
     while not await holds():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}; last: {state()}"
@@ -438,9 +436,7 @@ TENANTS_MAY: Final = {
 async def test_tenants_may_do_this_and_no_more(
     installation: Installation, tenancy: str, role: str, resource: str
 ) -> None:
-    asked = {
-        verb: installation.may(f"{role}-{TENANT}", verb, "nfvi-ha.io", resource, tenancy) for verb in READ | WRITE
-    }
+    asked = {verb: installation.may(f"{role}-{TENANT}", verb, "nfvi-ha.io", resource, tenancy) for verb in READ | WRITE}
     allowed = {verb for verb, answer in asked.items() if await answer}
 
     assert allowed == TENANTS_MAY[role, resource]
@@ -454,4 +450,4 @@ async def test_tenant_who_writes_an_incident_is_really_refused(installation: Ins
     )
 
     assert done.returncode != 0
-    assert "cannot create resource \"incidents\"" in done.stderr
+    assert 'cannot create resource "incidents"' in done.stderr

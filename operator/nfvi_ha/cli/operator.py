@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from nfvi_ha.api.duration import parse_duration
 from nfvi_ha.cli.logs import LogFormat, set_up
+from nfvi_ha.core.retention import CLOSED_DEFAULT, Policy
 
 
 def build() -> typer.Typer:
@@ -18,6 +20,14 @@ def build() -> typer.Typer:
     app.callback()(lambda: None)
     app.command("run")(run)
     return app
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return text
 
 
 def run(
@@ -35,6 +45,12 @@ def run(
     host: Annotated[str, typer.Option(help="Address of probes and metrics.")] = "0.0.0.0",  # noqa: S104 - in a pod
     port: Annotated[int, typer.Option(help="Port of /livez, /readyz and /metrics; 0 takes a free one.")] = 8080,
     port_file: Annotated[Path | None, typer.Option(help="Write the port into this file.")] = None,
+    incident_ttl: Annotated[
+        str, typer.Option(help='How long closed Incidents are kept, like "168h".', parser=_duration)
+    ] = "168h",
+    max_closed_incidents: Annotated[
+        int, typer.Option(help="How many closed Incidents are kept; the oldest go first.", min=0)
+    ] = CLOSED_DEFAULT,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     log_format: Annotated[LogFormat, typer.Option(help="How log lines look.")] = LogFormat.JSON,
 ) -> None:
@@ -53,6 +69,7 @@ def run(
         host=host,
         port=port,
         port_file=str(port_file) if port_file else None,
+        retention=Policy(parse_duration(incident_ttl), max_closed_incidents),
     )
     try:
         asyncio.run(run_operator(settings))

@@ -88,18 +88,19 @@ class Operators:
         """Start all and wait until they are ready.
 
         Raises:
-            LabFailed: they were not within a minute; its message has the end of a log.
+            LabFailed: one ended, or they were not ready within a minute; its message has the end of a log.
         """
         for name in self._names:
             self._spawn(name)
-        self._supervisor = asyncio.create_task(self._supervise())
         deadline = time.monotonic() + READY_SECONDS
         while waiting := await self.replicas.not_ready():
-            if time.monotonic() > deadline:
-                name, reason = next(iter(waiting.items()))
+            ended = [name for name, daemon in self._daemons.items() if not daemon.alive()]
+            if ended or time.monotonic() > deadline:
+                name = ended[0] if ended else next(iter(waiting))
                 tail = self._daemons[name].log_tail(12)
-                raise LabFailed(f"{name} was not ready within {READY_SECONDS:.0f} s ({reason})\n{tail}")
+                raise LabFailed(f"{name} did not become ready ({waiting.get(name, 'its process has ended')})\n{tail}")
             await asyncio.sleep(0.1)
+        self._supervisor = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
         """SIGTERM all; who does not end in 8 s is killed."""

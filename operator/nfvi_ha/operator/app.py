@@ -28,15 +28,15 @@ from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.endpoints import EndpointController
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.gather import Gatherer
-from nfvi_ha.operator.incident_record import IncidentRecord
 from nfvi_ha.operator.kopf_thread import KopfThread
 from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
-from nfvi_ha.operator.outbox import Outbox
 from nfvi_ha.operator.own_kinds import OwnKinds
+from nfvi_ha.operator.records import Records
 from nfvi_ha.operator.recovery import RecoveryTeller
 from nfvi_ha.operator.replicaset_controller import ReplicaSetController
 from nfvi_ha.operator.reporter import Reporter
+from nfvi_ha.operator.retention import present
 from nfvi_ha.operator.server import ProbeServer
 from nfvi_ha.operator.set_status import StatusWriter
 from nfvi_ha.operator.settings import LEASE_NAME, OperatorSettings
@@ -57,6 +57,8 @@ SWEEP_SECONDS: Final = 30.0
 STATUS_SECONDS: Final = 1.0
 """How far an endpoint's counts in its status may lag."""
 STOP_SECONDS: Final = 5.0
+EXPIRES_SECONDS: Final = 86_400.0
+"""Of notifications to an endpoint whose own word on it cannot be read."""
 COMPONENT: Final = "nfvi-ha.io/operator"
 
 
@@ -68,6 +70,7 @@ class Operator:
         self._client = client
         self._registry = CollectorRegistry()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._deliverable: frozenset[tuple[str, int]] = frozenset()
         self._stopping = asyncio.Event()
         self._clock = clock = Clock()
         self._metrics = metrics = OperatorMetrics(self._registry)
@@ -91,20 +94,33 @@ class Operator:
             on_reachable=self._on_reachable,
             metrics=DeliveryMetrics(self._registry),
         )
-        self._outbox = Outbox(
-            client=changes,
+        self._records = Records(
+            changes,
             book=book,
             ledger=ledger,
+            secrets=lambda: self._watches.secrets,
+            reporter=lambda: self._reporter,
+            present=lambda: present(world),
+            leading=self._leads,
+            mark=self._mark,
+            on_written=self._on_written,
+            emit=lambda regarding, type_, reason, note: self._recorder.emit(
+                regarding, _event_type(type_), reason, note, "Read"
+            ),
+            clock=clock,
+            metrics=metrics,
             namespace=settings.namespace,
             cluster=cluster,
-            on_written=self._on_written,
+            policy=settings.retention,
         )
         self._reporter = Reporter(
             book=book,
             ledger=ledger,
             submitter=self._deliverer,
+            endpoints=self._expiries,
             rank=lambda: self._membership.rank,
             mark=self._mark,
+            is_closed=self._records.outbox.is_closed,
             after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
             on_step=self._tell_step,
             clock=clock,
@@ -136,7 +152,7 @@ class Operator:
         self._status = StatusWriter(changes, clock)
         self._sets = ReplicaSetController(
             world=world,
-            gatherer=Gatherer(world, book, clock, self._vm_watch.evidence, self._outbox.is_written),
+            gatherer=Gatherer(world, book, clock, self._vm_watch.evidence, self._records.outbox.is_written),
             actions=VmActions(changes, world),
             status=self._status,
             teller=RecoveryTeller(book, self._reporter, clock),
@@ -147,7 +163,7 @@ class Operator:
             metrics=metrics,
         )
         self._set_queue: WorkQueue[SetKey] = self._queue("sets", self._sets.reconcile, settings.workers)
-        self._record_queue: WorkQueue[str] = self._queue("records", self._outbox.write, settings.record_workers)
+        self._record_queue: WorkQueue[str] = self._queue("records", self._records.outbox.write, settings.record_workers)
         self._endpoint_queue: WorkQueue[str] = self._queue("endpoints", self._endpoints.reconcile, 2)
         self._own_kinds = OwnKinds(
             world,
@@ -191,11 +207,12 @@ class Operator:
         await asyncio.gather(self._watches.wait_synced(), self._own_kinds.synced.wait())
         log.info("synced", extra={"vms": len(self._world.vms), "sets": len(self._world.sets)})
         gc.freeze()  # what is there now stays; later collections need not look at it
-        self._endpoints.refresh()
+        self._refresh_endpoints()
         self._vm_watch.judge_all()
         for queue in (self._set_queue, self._record_queue, self._endpoint_queue):
             self._spawn(queue.run())
-        self._spawn(self._sweep())
+        for work in (self._sweep(), self._records.keep_key(), self._records.keep_few()):
+            self._spawn(work)
         self._on_leadership(self._leads())
 
     async def _sweep(self) -> None:
@@ -232,10 +249,13 @@ class Operator:
         self._sets.forget_written()
         self._status.forget()
         self._endpoints.forget_written()
+        if not leads:
+            self._reporter.stop_leading()
         if not leads or not self._synced():
             return
         # The book may lack what the last leader did not write: judge everything anew, then finish what is open.
         self._vm_watch.judge_all()
+        self._records.take_over()
         self._reporter.resume()
         for key in self._world.sets:
             self._set_queue.add(key)
@@ -248,7 +268,8 @@ class Operator:
             vm_gone=self._on_vm_gone,
             judge_node=self._vm_watch.judge_node,
             reconcile=lambda key: self._set_queue.add(key),
-            incident=self._on_incident,
+            read_incident=self._records.intake.view,
+            incident=self._records.changed,
             secrets_changed=self._on_secrets,
         )
 
@@ -256,24 +277,35 @@ class Operator:
         if self._leads() and self._synced():
             self._vm_watch.clear_vm(vm)
 
-    def _on_incident(self, old: IncidentRecord | None, new: IncidentRecord | None) -> None:
-        if new is not None:
-            self._outbox.learn(new)
-            self._reporter.learn(new)
-        elif old is not None:
-            for store in (self._outbox, self._ledger, self._book):
-                store.forget(old.incident.id)
-
     def _on_endpoint(self, name: str) -> None:
-        if self._synced():
-            self._endpoints.refresh()
-            self._endpoint_queue.add(name)
+        if not self._synced():
+            return
+        before = self._deliverable
+        self._refresh_endpoints()
+        if self._leads() and before != self._deliverable:
+            self._reporter.resume()  # at once: nothing newer may pass by what a new endpoint is owed
+        self._endpoint_queue.add(name)
 
     def _on_secrets(self) -> None:
+        self._records.secrets_changed()
         if self._synced():
-            self._endpoints.refresh()
+            self._refresh_endpoints()
+            if self._leads():
+                self._reporter.resume()
             for name in self._world.endpoints:
                 self._endpoint_queue.add(name)
+
+    def _refresh_endpoints(self) -> None:
+        self._endpoints.refresh()
+        self._deliverable = frozenset((each.uid, each.generation) for each in self._world.endpoints.values())
+
+    def _expiries(self) -> dict[str, float]:
+        """The VIMEndpoints that exist, with the seconds after which their notifications expire."""
+        models = {name: entry.model for name, entry in self._world.endpoints.items()}
+        return {
+            name: model.spec.retry.expires_after.total_seconds() if model else EXPIRES_SECONDS
+            for name, model in models.items()
+        }
 
     def _on_outcome(self, outcome: DeliveryOutcome) -> None:
         self._reporter.on_outcome(outcome)

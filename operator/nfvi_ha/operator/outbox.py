@@ -1,9 +1,9 @@
 """The Incident objects: the durable outbox, written after the first attempt and only by the leader."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any, Final
 
 from nfvi_ha.api.names import ANNOTATION_HMAC, FINALIZER_UNDELIVERED
@@ -14,6 +14,7 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from nfvi_ha.kube.resources import INCIDENTS
 from nfvi_ha.operator.clock import Clock
+from nfvi_ha.operator.incident_copy import Copy, copy_of, is_older
 from nfvi_ha.operator.incident_record import IncidentRecord, namespace_of, new_object, status_of
 from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.seal import STATUS_SEAL, SealKeys, spec_digest, status_digest
@@ -25,29 +26,6 @@ TERMINATING_SECONDS: Final = 10.0
 """So long an undelivered record may hold up the end of its namespace. (DESIGN allows 60 s.)"""
 RETRY_DELETED_SECONDS: Final = 10.0
 """How often it is asked whether the namespace of a deleted record has come to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """A record as last read or written."""
-
-    namespace: str
-    uid: str
-    version: str
-    spec: bytes
-    """Digest."""
-    status: bytes = b""
-    """Digest; b"" as long as there is none that is sealed."""
-    last_step: int = 0
-    finalizers: tuple[str, ...] = ()
-    closed_at: datetime | None = None
-    deleted_since: float | None = None
-    """Monotonic, when we first saw that it was asked to go."""
-
-    @property
-    def held(self) -> bool:
-        """Whether our finalizer keeps it."""
-        return FINALIZER_UNDELIVERED in self.finalizers
 
 
 class Outbox:
@@ -91,6 +69,10 @@ class Outbox:
         self._copies: dict[str, Copy] = {}
         self._leftovers: dict[str, Copy] = {}
         """Records in a terminating namespace that go on elsewhere, and still have our finalizer."""
+        self._strangers: dict[str, Copy] = {}
+        """Deleted objects that are no records of ours, and have our finalizer."""
+        self._retired: set[str] = set()
+        """Closed, and their records deleted; known on because the next ones are counted from them."""
 
     def is_written(self, incident: str) -> bool:
         """Whether the record exists and says what happened."""
@@ -100,7 +82,7 @@ class Outbox:
     def is_closed(self, incident: str) -> bool:
         """Whether the record says that nothing is left to do, and may go."""
         copy = self._copies.get(incident)
-        return copy is not None and copy.closed_at is not None and not copy.held
+        return incident in self._retired or (copy is not None and copy.closed_at is not None and not copy.held)
 
     def is_own(self, incident: str, version: str) -> bool:
         """Whether a version of the record is the one that we know, having written or read it."""
@@ -120,15 +102,39 @@ class Outbox:
         """The record was read from the API, and is ours."""
         identity = record.incident.id
         known = self._copies.get(identity)
-        copy = self._copy(record, known)
+        copy = copy_of(record, known, self._clock.monotonic())
         if known is None or known.uid == copy.uid:
-            self._copies[identity] = copy
+            if known is None or not is_older(copy.version, known.version):
+                self._copies[identity] = copy
             return
         # Two of them: one was moved here from a namespace that goes away.
         old, new = (copy, known) if copy.deleted_since is not None else (known, copy)
         self._copies[identity] = new
         if old.held:
             self._leftovers[identity] = old
+
+    def disown(self, record: IncidentRecord) -> None:
+        """The record is not ours. If it was asked to go, our finalizer must not keep it."""
+        copy = copy_of(record, None, self._clock.monotonic())
+        if copy.held and record.deleting:
+            self._strangers[record.incident.id] = copy
+            self._again(record.incident.id, 0.0)
+
+    def strangers(self) -> frozenset[str]:
+        """Names of those that are to be let go."""
+        return frozenset(self._strangers)
+
+    def retire(self, incident: str) -> None:
+        """Its record is gone, and no other is to be made."""
+        self._retired.add(incident)
+
+    def retired(self) -> tuple[str, ...]:
+        """Those without a record."""
+        return tuple(self._retired)
+
+    def forget(self, incident: str) -> None:
+        """Nothing is counted from it any more."""
+        self._retired.discard(incident)
 
     def gone(self, incident: str, uid: str) -> bool:
         """A record was deleted; whether it was the one in use."""
@@ -147,6 +153,9 @@ class Outbox:
         Raises:
             KubeError: it could not be written; ask again.
         """
+        if identity in self._strangers:
+            await self._release(identity, self._strangers[identity])
+            self._strangers.pop(identity, None)
         incident = self._book.get(identity)
         if incident is None or (self.is_closed(identity) and identity not in self._leftovers):
             return
@@ -163,7 +172,7 @@ class Outbox:
     async def _let_go(self, identity: str, copy: Copy) -> None:
         """Closed, or deleted by somebody: our finalizer goes as soon as everything arrived that is known of."""
         if self._ledger.all_final(identity):
-            self._copies[identity] = await self._release(identity, copy)
+            await self._release(identity, copy)
         elif copy.deleted_since is not None:
             waited = self._clock.monotonic() - copy.deleted_since
             if waited < TERMINATING_SECONDS or copy.namespace == self._namespace:
@@ -215,26 +224,21 @@ class Outbox:
             content[STATUS_SEAL] = self._keys.sign(digest)
             # A merge keeps what it does not name; what somebody else put there is not kept.
             patch = {"metadata": {"resourceVersion": copy.version}, "status": {**_NOTHING, **content}}
-            version = await self._patch(identity, copy, patch, subresource="status")
-            self._copies[identity] = replace(
-                copy, version=version, status=digest, last_step=last_step, closed_at=status.closed_at
-            )
+            metadata = await self._patch(identity, copy, patch, subresource="status")
+            self._note(identity, replace(copy, status=digest, closed_at=status.closed_at), metadata)
             if not copy.status:
                 self._on_written(identity)
         self._on_recorded(identity, last_step)
 
-    async def _release(self, identity: str, copy: Copy) -> Copy:
+    async def _release(self, identity: str, copy: Copy) -> None:
         """Take our finalizer off."""
-        rest = tuple(name for name in copy.finalizers if name != FINALIZER_UNDELIVERED)
-        patch = {"metadata": {"resourceVersion": copy.version, "finalizers": list(rest) or None}}
-        try:
-            version = await self._patch(identity, copy, patch, subresource=None)
-        except NotFound:
-            return replace(copy, finalizers=rest)
-        return replace(copy, finalizers=rest, version=version)
+        rest = [name for name in copy.finalizers if name != FINALIZER_UNDELIVERED]
+        patch = {"metadata": {"resourceVersion": copy.version, "finalizers": rest or None}}
+        with contextlib.suppress(NotFound):
+            self._note(identity, copy, await self._patch(identity, copy, patch, subresource=None))
 
-    async def _patch(self, identity: str, copy: Copy, patch: JsonObject, *, subresource: str | None) -> str:
-        """Patch the version that we know, and return the new one."""
+    async def _patch(self, identity: str, copy: Copy, patch: JsonObject, *, subresource: str | None) -> JsonObject:
+        """Patch the version that we know, and return the new metadata."""
         try:
             answer = await self._client.patch(INCIDENTS, identity, patch, copy.namespace, subresource=subresource)
         except Conflict:
@@ -243,7 +247,20 @@ class Outbox:
         except NotFound:
             self.gone(identity, copy.uid)
             raise
-        return str(answer["metadata"]["resourceVersion"])
+        metadata: JsonObject = answer["metadata"]
+        return metadata
+
+    def _note(self, identity: str, written: Copy, metadata: JsonObject) -> None:
+        """What we have written stands there now, unless the watch has already shown something newer."""
+        known = self._copies.get(identity)
+        version = str(metadata["resourceVersion"])
+        if known is None or known.uid != written.uid or is_older(version, known.version):
+            return
+        deleted_since = known.deleted_since
+        if deleted_since is None and metadata.get("deletionTimestamp"):
+            deleted_since = self._clock.monotonic()
+        finalizers = tuple(metadata.get("finalizers") or ())
+        self._copies[identity] = replace(written, version=version, finalizers=finalizers, deleted_since=deleted_since)
 
     async def _create(self, incident: Incident, place: str) -> None:
         body = new_object(incident, place, self._cluster)
@@ -256,6 +273,7 @@ class Outbox:
                 return
             # A stranger has taken its name (and is told of where it is seen): the true record is kept in ours.
             if place == self._namespace:
+                await self._evict(incident.id)
                 raise
         except (NotFound, Forbidden) as error:
             # The namespace is gone or going away: the record is kept in ours.
@@ -271,6 +289,13 @@ class Outbox:
             return
         await self._create(incident, self._namespace)
 
+    async def _evict(self, identity: str) -> None:
+        """Our own namespace is no place for what is not ours."""
+        stranger = (await self._client.get(INCIDENTS, identity, self._namespace))["metadata"]
+        await self._client.patch(INCIDENTS, identity, {"metadata": {"finalizers": None}}, self._namespace)
+        await self._client.delete(INCIDENTS, identity, self._namespace, uid=stranger["uid"])
+        log.warning("stranger removed", extra={"object": f"{self._namespace}/{identity}"})
+
     async def _reread(self, identity: str, place: str) -> bool:
         """Take in what stands in the API now; False if it is not ours."""
         record = self._read(await self._client.get(INCIDENTS, identity, place))
@@ -280,24 +305,6 @@ class Outbox:
         self._ledger.learn(identity, record.deliveries)
         self._book.learn(record.incident)
         return True
-
-    def _copy(self, record: IncidentRecord, known: Copy | None) -> Copy:
-        deleted_since = None
-        if record.deleting:
-            same = known is not None and known.uid == record.uid
-            deleted_since = known.deleted_since if known is not None and same else None
-            deleted_since = self._clock.monotonic() if deleted_since is None else deleted_since
-        return Copy(
-            record.namespace,
-            record.uid,
-            record.resource_version,
-            record.proof.spec_digest,
-            record.proof.status_digest,
-            record.incident.steps[-1].number,
-            record.finalizers,
-            record.closed_at if record.closed else None,
-            deleted_since,
-        )
 
 
 _NOTHING: Final[JsonObject] = {"clearedAt": None, "closedAt": None}

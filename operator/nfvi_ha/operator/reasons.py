@@ -46,7 +46,11 @@ MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         SLOT_QUARANTINED: ("VNFReplicaSet", WARNING, "A slot was given up after repeated early failures."),
         SLOT_BACKOFF: ("VNFReplicaSet", WARNING, "A slot waits before its next attempt after repeated early failures."),
         REPLICAS_BELOW: ("VNFReplicaSet", WARNING, "Fewer VMs are ready than desired, because VMs were lost."),
-        REFUSED: ("VNFReplicaSet, VIMEndpoint", WARNING, "The object is not acted on; the note has field and remedy."),
+        REFUSED: (
+            "VNFReplicaSet, VIMEndpoint, Incident",
+            WARNING,
+            "The object is not acted on; the note says why. An Incident so marked does not carry our seal.",
+        ),
         VM_FAILED: ("VirtualMachineInstance", WARNING, "The VM ended and nobody asked it to."),
         VM_UNREADY: ("VirtualMachineInstance", WARNING, "The VM was ready and is not; nothing proves that it ended."),
         VM_PAUSED: ("VirtualMachineInstance", WARNING, "KubeVirt froze the VM on a storage I/O error."),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from nfvi_ha.core.retention import Policy
+
 LEASE_NAME: Final = "nfvi-ha-operator"
 
 
@@ -27,3 +29,5 @@ class OperatorSettings:
     """VNFReplicaSets reconciled at a time."""
     record_workers: int = 16
     """Incident records written at a time."""
+    retention: Policy = Policy()  # noqa: RUF009 - frozen
+    """Which closed Incidents are kept."""

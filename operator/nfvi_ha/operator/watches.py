@@ -16,7 +16,7 @@ from nfvi_ha.kube.informer import PRIORITY_DEFAULT, PRIORITY_NODES, PRIORITY_VMS
 from nfvi_ha.kube.informer_metrics import InformerMetrics
 from nfvi_ha.kube.resources import INCIDENTS, LEASES, NODES, PODS, SECRETS, VMIS
 from nfvi_ha.kube.views import LeaseView, lease_view, node_view, pod_view, vm_view
-from nfvi_ha.operator.incident_record import IncidentRecord, read_record
+from nfvi_ha.operator.intake import IncidentView
 from nfvi_ha.operator.world import SetKey, World
 from nfvi_ha.reporting.endpoint import Secret
 
@@ -34,8 +34,9 @@ class Reactions:
     judge_node: Callable[[str, float], None]
     """A node became fresh."""
     reconcile: Callable[[SetKey], None]
-    incident: Callable[[IncidentRecord | None, IncidentRecord | None], None]
-    """Old and new record; new is None when it was deleted."""
+    read_incident: Callable[[JsonObject], IncidentView | None]
+    incident: Callable[[IncidentView | None, IncidentView | None], None]
+    """Old and new; new is None when it was deleted."""
     secrets_changed: Callable[[], None]
 
 
@@ -68,7 +69,7 @@ class Watches:
                 priority=PRIORITY_VMS, dispatcher=dispatcher, metrics=metrics,
             ),
             Informer(
-                client, INCIDENTS, read_record, on_change=self._incident,
+                client, INCIDENTS, reactions.read_incident, on_change=self._incident,
                 priority=PRIORITY_DEFAULT, dispatcher=dispatcher, metrics=metrics,
             ),
             Informer(
@@ -146,7 +147,7 @@ class Watches:
                 if (key := _set_key(vm)) is not None:
                     self._do.reconcile(key)
 
-    def _incident(self, change: Change[IncidentRecord]) -> None:
+    def _incident(self, change: Change[IncidentView]) -> None:
         self._do.incident(change.old, change.new)
 
     def _secret(self, change: Change[Secret]) -> None:

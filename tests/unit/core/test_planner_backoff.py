@@ -116,6 +116,15 @@ def test_our_own_clearing_away_does_not_reset_the_count() -> None:
     assert plan(make_snapshot(old, new, spec=WAITING, records=(known,))).records[0].early_failures == 3
 
 
+def test_an_ended_vm_newer_than_the_one_in_the_slot_is_not_counted_at_every_look() -> None:
+    vms = (slot_vm(0, 1), early(2))
+    first = plan(make_snapshot(*vms, spec=WAITING, records=()))
+
+    again = plan(make_snapshot(*vms, spec=WAITING, records=first.records))
+
+    assert again.records == first.records
+
+
 def test_a_refused_creation_is_not_repeated_until_its_time() -> None:
     def refused(seconds: float) -> Plan:
         return plan(make_snapshot(*READY[:2], blocks=((2, CreateBlock("TemplateRefused", "no", seconds)),)))

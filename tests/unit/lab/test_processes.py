@@ -109,7 +109,8 @@ def test_it_dies_with_its_starter(machine: str, tmp_path: Path) -> None:
     starter = textwrap.dedent(
         f"""
         import subprocess, sys, os, time
-        child = subprocess.Popen(["qemu"], executable={str(program)!r})
+        quiet = dict(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(["qemu"], executable={str(program)!r}, **quiet)
         while open(f"/proc/{{child.pid}}/stat").read().rpartition(")")[2].split()[0] != "S":
             time.sleep(0.01)
         print(child.pid, flush=True)

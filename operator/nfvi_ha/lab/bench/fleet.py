@@ -41,7 +41,7 @@ def replica_set(number: int, replicas: int) -> JsonObject:
     """
     app = f"vnf-{number}"
     disks = [{"name": name, "disk": {"bus": "virtio"}} for name in ("rootdisk", "config", "cloudinit")]
-    interfaces = [{"name": name, "bridge": {}, "model": "virtio"} for name in _INTERFACES]
+    interfaces: list[JsonObject] = [{"name": name, "bridge": {}, "model": "virtio"} for name in _INTERFACES]
     return {
         "apiVersion": VNFREPLICASETS.api_version,
         "kind": VNFREPLICASETS.kind,

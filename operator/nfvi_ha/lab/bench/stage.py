@@ -47,9 +47,9 @@ class Stage:
         Raises:
             LabFailed: it does not say.
         """
-        async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{self.operator_port}/metrics") as response:
-                text = await response.text()
+        url = f"http://127.0.0.1:{self.operator_port}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            text = await response.text()
         found = [
             sample.value
             for family in text_string_to_metric_families(text)

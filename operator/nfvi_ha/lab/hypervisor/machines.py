@@ -5,6 +5,7 @@ shape of a kubelet with the cgroupfs driver. These are plain files, not cgroups:
 real cgroups would outlive a lab that is killed.
 """
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
@@ -46,8 +47,9 @@ class LocalPod:
     def write_procs(self) -> None:
         """Bring the pid list up to date."""
         pids = [str(child.pid) for child in (self.launcher, self.vm) if child is not None and child.running]
-        self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / PROCS).write_text("".join(f"{pid}\n" for pid in pids))
+        # A process may be seen to end after its pod was forgotten.
+        with contextlib.suppress(FileNotFoundError):
+            (self.directory / PROCS).write_text("".join(f"{pid}\n" for pid in pids))
 
 
 class Machines:
