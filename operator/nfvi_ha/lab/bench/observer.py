@@ -17,6 +17,7 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.resources import INCIDENTS, VMIS, Resource
 from nfvi_ha.lab.bench import fleet
 from nfvi_ha.lab.bench.part import serve
+from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.objects import JsonObject, name_of, phase_of, uid_of
 
 WATCH_SECONDS = 3600
@@ -41,16 +42,14 @@ class Observer:
 
     async def run(self) -> None:
         """Watch, and answer requests until standard input ends."""
-        watches = [
-            asyncio.create_task(self._watch(resource, note, await self._version(resource)))
-            for resource, note in ((VMIS, self._vmi), (INCIDENTS, self._incident))
-        ]
-        try:
+        async with asyncio.TaskGroup() as group:
+            watches = [
+                group.create_task(self._watch(resource, note, await self._version(resource)))
+                for resource, note in ((VMIS, self._vmi), (INCIDENTS, self._incident))
+            ]
             await serve(self._answer)
-        finally:
             for watch in watches:
                 watch.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
@@ -98,6 +97,7 @@ class Observer:
                         self._bytes[resource.plural] += len(line)
                         note(event["type"], event["object"], now)
                 self._changed.set()
+        raise LabFailed(f"the watch of {resource.plural} ended")
 
     def _vmi(self, kind: str, vmi: JsonObject, now: int) -> None:
         if kind == "ADDED":

@@ -6,9 +6,11 @@ very writes that virt-handler makes.
 
 import asyncio
 import contextlib
+import logging
 import sys
 import time
 import zlib
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,8 +26,11 @@ from nfvi_ha.lab.objects import JsonObject, deleting, micro_time, name_of, names
 from nfvi_ha.lab.vnf import is_ready
 from nfvi_ha.lab.watched import Watched
 
+log = logging.getLogger(__name__)
+
 PARALLEL: Final = 8
 """VMs brought up at a time."""
+RETRY_SECONDS: Final = 0.2
 LEASE_SECONDS: Final = 10.0
 SETTLE_SECONDS: Final = 300.0
 
@@ -50,13 +55,11 @@ class StandIn:
 
     async def run(self) -> None:
         """Answer requests until standard input ends; meanwhile watch, bring up, and renew Leases."""
-        parts = [asyncio.create_task(work) for work in (self._vmis.run(), self._pods.run(), self._renew_for_ever())]
-        try:
+        async with asyncio.TaskGroup() as group:
+            parts = [group.create_task(work) for work in (self._vmis.run(), self._pods.run(), self._renew_for_ever())]
             await serve(self._answer)
-        finally:
             for task in (*parts, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*parts, *self._tasks, return_exceptions=True)
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
@@ -137,20 +140,26 @@ class StandIn:
     async def _bring_up(self, uid: str) -> None:
         await asyncio.sleep(self._boot_seconds)
         async with self._slots:
-            vmi = self._vmis.get(uid)
-            if vmi is None or deleting(vmi):
-                return
-            node = self._nodes[zlib.crc32(uid.encode()) % len(self._nodes)].name
-            now = _wall()
-            pod = await self._handler.create(PODS, fleet.pod_of(vmi, node), fleet.NAMESPACE)
-            patch = running_patch(pod, Container(uid, now), now)
-            if patch is not None:
-                await self._kubelet.patch(PODS, name_of(pod), patch, fleet.NAMESPACE, subresource="status")
-            try:
-                await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), now), fleet.NAMESPACE)
-            except Conflict:
-                self._known.discard(uid)
-                raise
+            while (vmi := self._vmis.get(uid)) is not None and not deleting(vmi) and phase_of(vmi) == "":
+                try:
+                    await self._start(vmi)
+                except KubeError as error:
+                    log.info("%s not brought up: %s", name_of(vmi), error)
+                    await asyncio.sleep(RETRY_SECONDS)
+                else:
+                    return
+
+    async def _start(self, vmi: JsonObject) -> None:
+        node, now = self._nodes[zlib.crc32(uid_of(vmi).encode()) % len(self._nodes)].name, _wall()
+        body = fleet.pod_of(vmi, node)
+        try:
+            pod = await self._handler.create(PODS, body, fleet.NAMESPACE)
+        except AlreadyExists:
+            pod = await self._kubelet.get(PODS, name_of(body), fleet.NAMESPACE)
+        patch = running_patch(pod, Container(uid_of(vmi), now), now)
+        if patch is not None:
+            await self._kubelet.patch(PODS, name_of(pod), patch, fleet.NAMESPACE, subresource="status")
+        await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), now), fleet.NAMESPACE)
 
     def _pod_changed(self, pod: JsonObject) -> None:
         """A kubelet ends a pod that is to go; here nothing runs in it."""
@@ -161,7 +170,7 @@ class StandIn:
         with contextlib.suppress(NotFound, Conflict):
             await self._kubelet.delete(PODS, name_of(pod), namespace_of(pod), uid=uid_of(pod), grace_seconds=0)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

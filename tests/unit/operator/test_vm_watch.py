@@ -1,0 +1,224 @@
+"""From a change to a fault: what is told at once, what is held against a fresh read, what is told never."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nfvi_ha.core.fault import Fault
+from nfvi_ha.core.incident_book import IncidentBook
+from nfvi_ha.core.views import PodView, VmView
+from nfvi_ha.kube.errors import NotFound, Unavailable
+from nfvi_ha.operator.clock import Clock
+from nfvi_ha.operator.freshness import NodeFreshness
+from nfvi_ha.operator.vm_watch import VmWatch
+from nfvi_ha.operator.world import World
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+UID, POD_UID = "vm-uid", "pod-uid"
+
+
+def vm_object(phase: str = "Running", *, deleting: bool = False) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": "fw-0-1", "namespace": "tenant", "uid": UID}
+    if deleting:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:09Z"
+    status = {"phase": phase, "nodeName": "worker-1", "activePods": {POD_UID: "worker-1"}}
+    return {"metadata": metadata, "status": status}
+
+
+def pod_object() -> dict[str, Any]:
+    labels = {"kubevirt.io": "virt-launcher", "kubevirt.io/created-by": UID}
+    metadata = {"name": "p", "namespace": "tenant", "uid": POD_UID, "labels": labels}
+    return {"metadata": metadata, "spec": {"nodeName": "worker-1"}, "status": {"phase": "Running"}}
+
+
+RUNNING = VmView(
+    uid=UID,
+    namespace="tenant",
+    name="fw-0-1",
+    phase="Running",
+    node="worker-1",
+    ready=True,
+    ready_since=T0 + timedelta(seconds=2),
+    phase_times=(("Scheduled", T0), ("Running", T0 + timedelta(seconds=1))),
+    phase_writer="virt-handler",
+    active_pods=((POD_UID, "worker-1"),),
+)
+POD = PodView(
+    uid=POD_UID, namespace="tenant", name="p", vmi_uid=UID, vmi_name="fw-0-1", node="worker-1", phase="Running"
+)
+
+
+class Server:
+    """Answers the fresh reads."""
+
+    def __init__(self, vm: dict[str, Any] | Exception, pods: list[dict[str, Any]] | None = None) -> None:
+        self.vm, self.pods, self.reads = vm, pods or [], 0
+        self.stuck = False
+
+    async def get(self, *_: object) -> dict[str, Any]:
+        self.reads += 1
+        if self.stuck:
+            await asyncio.Event().wait()
+        if isinstance(self.vm, Exception):
+            raise self.vm
+        return self.vm
+
+    async def list(self, *_: object, label_selector: str) -> list[dict[str, Any]]:
+        assert label_selector == f"kubevirt.io/created-by={UID}"
+        return self.pods
+
+
+class Told:
+    """Stands for the reporter: keeps the book as it does, and what was told."""
+
+    def __init__(self, book: IncidentBook) -> None:
+        self.book = book
+        self.raised: list[Fault] = []
+        self.cleared: list[str] = []
+
+    def raise_fault(self, fault: Fault, _: float) -> None:
+        if self.book.raise_fault(fault) is not None:
+            self.raised.append(fault)
+
+    def clear(self, incident: str, message: str) -> None:
+        if self.book.clear(incident, T0, message) is not None:
+            self.cleared.append(message)
+
+
+class Scene:
+    def __init__(self, clock: Clock, server: Server | None = None, *, leads: bool = True, ready: bool = True) -> None:
+        self.world = World(NodeFreshness())
+        self.book = IncidentBook()
+        self.told = Told(self.book)
+        self.server = server or Server(vm_object())
+        self.tasks: list[asyncio.Task[None]] = []
+        self.clock = clock
+        self.watch = VmWatch(
+            world=self.world,
+            book=self.book,
+            reporter=self.told,  # type: ignore[arg-type]
+            client=self.server,  # type: ignore[arg-type]
+            clock=clock,
+            leading=lambda: leads,
+            ready=lambda: ready,
+            spawn=self._spawn,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def see(self, vm: VmView, *pods: PodView) -> None:
+        self.world.put_vm(self.world.vms.get(vm.uid), vm)
+        for pod in self.world.pods_of(vm.uid):
+            self.world.put_pod(pod, None)
+        for pod in pods:
+            self.world.put_pod(None, pod)
+        self.watch.judge(vm.uid, self.clock.monotonic())
+
+    async def settle(self) -> None:
+        await asyncio.gather(*self.tasks)
+
+    def causes(self) -> list[str]:
+        return [fault.cause for fault in self.told.raised]
+
+
+FAILED = replace(RUNNING, phase="Failed", phase_times=(*RUNNING.phase_times, ("Failed", T0 + timedelta(seconds=9))))
+
+
+async def test_virt_handlers_word_is_told_at_once_without_asking_anybody(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.world.freshness.heard("worker-1", clock.monotonic())
+    scene.see(FAILED, POD)
+    assert scene.causes() == ["QemuCrashed"]
+    assert scene.told.raised[0].evidence is not None
+    assert scene.server.reads == 0
+
+
+async def test_nothing_is_judged_before_everything_was_seen_once(clock: Clock) -> None:
+    scene = Scene(clock, ready=False)
+    scene.see(RUNNING)
+    assert scene.tasks == []
+    assert scene.causes() == []
+
+
+async def test_a_pod_that_seems_gone_is_told_after_a_fresh_read_says_so(clock: Clock) -> None:
+    scene = Scene(clock, Server(vm_object()))
+    scene.see(RUNNING)
+    assert scene.causes() == [], "not before the fresh read"
+    await scene.settle()
+    assert scene.causes() == ["PodGone"]
+    assert scene.told.raised[0].confidence == "low"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        Server(vm_object(deleting=True)),
+        Server(vm_object("Succeeded")),
+        Server(NotFound(404, "NotFound", "gone")),
+        Server(vm_object(), [pod_object()]),
+    ],
+    ids=["deleted", "shut down", "gone", "the pod is there"],
+)
+async def test_what_the_fresh_read_explains_is_no_fault(clock: Clock, server: Server) -> None:
+    scene = Scene(clock, server)
+    scene.see(RUNNING)
+    await scene.settle()
+    assert scene.causes() == []
+
+
+async def test_if_the_api_server_does_not_answer_the_fault_is_told_all_the_same(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.server.stuck = True
+    scene.see(RUNNING)
+    await asyncio.wait_for(scene.settle(), 5.0)
+    assert scene.causes() == ["PodGone"]
+
+
+async def test_if_the_api_server_is_away_the_fault_is_told_all_the_same(clock: Clock) -> None:
+    scene = Scene(clock, Server(Unavailable(0, "Unavailable", "refused")))
+    scene.see(RUNNING)
+    await scene.settle()
+    assert scene.causes() == ["PodGone"]
+
+
+async def test_many_changes_of_one_vm_make_one_fresh_read(clock: Clock) -> None:
+    scene = Scene(clock)
+    for _ in range(5):
+        scene.see(RUNNING)
+    await scene.settle()
+    assert scene.server.reads == 1
+    assert scene.causes() == ["PodGone"]
+
+
+async def test_only_the_leader_clears(clock: Clock) -> None:
+    paused = replace(RUNNING, paused_reason="PausedIOError")
+    for leads, cleared in ((True, 1), (False, 0)):
+        scene = Scene(clock, leads=leads)
+        scene.see(paused, POD)
+        scene.see(RUNNING, POD)
+        assert scene.causes() == ["PausedIOError"]
+        assert len(scene.told.cleared) == cleared
+
+
+async def test_a_foreign_vms_failure_is_over_when_its_successor_is_ready(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(FAILED, POD)
+    scene.world.put_vm(FAILED, None)
+    scene.watch.clear_vm(FAILED)
+    assert scene.told.cleared == [], "a failure is not over because its traces are gone"
+    successor = replace(RUNNING, uid="other", active_pods=(("other-pod", "worker-1"),))
+    scene.see(successor, replace(POD, uid="other-pod", vmi_uid="other"))
+    assert scene.told.cleared == ["a VM of the same name is ready"]
+
+
+async def test_a_foreign_vms_failure_is_over_when_nothing_replaces_it(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(FAILED, POD)
+    scene.world.put_vm(FAILED, None)
+    scene.watch.clear_gone()
+    assert scene.told.cleared == ["the VM was removed and nothing replaces it"]
