@@ -17,14 +17,14 @@ import pytest
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError
-from nfvi_ha.kube.resources import INCIDENTS, VNFREPLICASETS
+from nfvi_ha.kube.resources import INCIDENTS, VMIS, VNFREPLICASETS
 from nfvi_ha.lab.controlplane.assets import Assets
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Faults
-from nfvi_ha.lab.objects import JsonObject, name_of, uid_of
+from nfvi_ha.lab.objects import JsonObject, name_of, phase_of, uid_of
 from nfvi_ha.lab.timings import LabTimings
 from nfvi_ha.lab.truth import Truth
-from nfvi_ha.lab.vnf import NAME, Vnf
+from nfvi_ha.lab.vnf import NAME, Vnf, is_ready
 from nfvi_ha.lab.watched import Watched
 from nfvi_ha.lab.world import Lab, LabOptions
 from nfvi_ha.reporting.receiver.record import Record
@@ -192,7 +192,7 @@ class ChaosWorld:
         """Until every kill was told, every VM is ready again and every Incident is closed; then judge it all."""
         began = time.monotonic()
         await self.told_all(seconds)
-        await self.vnf.wait_all_ready(seconds)
+        await self.replaced_all(seconds)
         await self.eventually(self._status_missing, "the set is Available", seconds)
         await self.eventually(self._incidents_missing, "all Incidents closed", seconds)
         self.figures.values["settled_s"] = round(time.monotonic() - began, 1)
@@ -210,6 +210,21 @@ class ChaosWorld:
         except TimeoutError:
             names = sorted(self.kills[uid].name for uid in untold())
             raise AssertionError(f"the VIM was not told that these failed within {seconds:.0f} s: {names}") from None
+
+    async def replaced_all(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Until exactly the wanted number of VMs is there, all ready and none of them killed. Asked afresh: a watch of
+        our own may not have seen yet what the VIM was told long ago."""
+
+        async def missing() -> str:
+            vmis = await self.client.list(VMIS, NAMESPACE)
+            ready = [vmi for vmi in vmis if is_ready(vmi) and uid_of(vmi) not in self.kills]
+            if len(ready) == len(vmis) == self.vnf.replicas:
+                return ""
+            return (
+                ", ".join(f"{name_of(vmi)} {phase_of(vmi)}" for vmi in vmis if vmi not in ready) or f"{len(vmis)} VMs"
+            )
+
+        await self.eventually(missing, f"all {self.vnf.replicas} VMs ready", seconds)
 
     def records(self, type_: str = "") -> list[Record]:
         """What the VIM was told of this VNF."""
@@ -249,7 +264,7 @@ class ChaosWorld:
         """The durable side says the same: one vm.failed Incident per kill, every delivery of it Delivered."""
         incidents = await self.client.list(INCIDENTS, NAMESPACE)
         failed = [item["spec"]["resource"]["uid"] for item in incidents if item["spec"]["fault"]["kind"] == "vm.failed"]
-        assert sorted(failed) == sorted(self.kills)
+        assert sorted(failed) == sorted(self.kills), "not one vm.failed Incident for each VM that was killed"
         states = {
             (name_of(item), delivery["endpoint"], delivery["state"])
             for item in incidents
@@ -266,7 +281,8 @@ class ChaosWorld:
     async def _incidents_missing(self) -> str:
         incidents = await self.client.list(INCIDENTS, NAMESPACE)
         open_ = {name_of(item): item.get("status") for item in incidents if _phase(item) != "Closed"}
-        return "" if not open_ else str(open_)
+        missing = self.kills.keys() - {item["spec"]["resource"]["uid"] for item in incidents}
+        return "" if not open_ and not missing else f"open: {open_}, without an Incident: {missing}"
 
 
 def judge_records(records: Sequence[Record], kills: dict[str, Kill]) -> None:

@@ -29,5 +29,5 @@ async def _stop_and_wake(world: ChaosWorld) -> None:
         assert world.signal_operator(leader, signal.SIGCONT)
     await world.kill_vm()
     await world.told_all()
-    await world.vnf.wait_all_ready(60.0)
+    await world.replaced_all()
     world.judge()

@@ -31,7 +31,7 @@ async def test_a_vm_and_the_leader_killed_at_once_are_told_by_another_replica(st
     world = await start(operators=2, replicas=4)
     for _ in range(scale.of(3, 20)):
         leader = await world.leader()
-        await world.vnf.wait_all_ready(60.0)
+        await world.replaced_all()
         before = _pid(world, leader)
         kill = await world.kill_vm()
         world.signal_operator(leader, signal.SIGKILL)

@@ -7,6 +7,7 @@ made shows that the server admits them.
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -136,6 +137,9 @@ async def test_installed_kinds_take_the_examples(helm: Helm, chart: Path, kubect
 
     for example in ("vnfreplicaset", "vnfreplicaset-minimal", "vimendpoint-minimal", "incident"):
         kubectl("apply", "--dry-run=server", "-f", str(EXAMPLES / f"{example}.yaml"))
+    document = (ROOT / "docs" / "howto" / "install.md").read_text()
+    (endpoint,) = re.findall(r"kubectl apply -f - <<EOF\n(.*?)^EOF$", document, re.DOTALL | re.MULTILINE)
+    assert "vimendpoint" in kubectl("apply", "--dry-run=server", "-f", "-", stdin=endpoint).stdout
 
 
 async def test_crds_have_rules_where_the_server_knows_them(

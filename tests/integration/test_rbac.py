@@ -6,79 +6,62 @@ the others look at what was asked of the API server meanwhile and ask it what el
 """
 
 import asyncio
-import json
 import secrets
-import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import pytest
 import pytest_asyncio
 import yaml
+from rbac_world import (
+    ACCOUNT,
+    APPLIED,
+    KEY,
+    QUICK,
+    ROOT,
+    SYSTEM,
+    TENANT,
+    USER,
+    Installation,
+    eventually,
+    granted,
+    rendered,
+    right_of,
+    told,
+    until_ready,
+    vnf,
+)
 
-from nfvi_ha.cli.helm import find_helm
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import Forbidden
 from nfvi_ha.kube.resources import (
     EVENTS,
     INCIDENTS,
-    LEASES,
     NAMESPACES,
     PODS,
     SECRETS,
-    SUBJECTACCESSREVIEWS,
     VIMENDPOINTS,
     VMIS,
     VNFREPLICASETS,
 )
 from nfvi_ha.lab.controlplane import ControlPlane, flags
 from nfvi_ha.lab.controlplane.assets import Assets
-from nfvi_ha.lab.controlplane.processes import Daemon
 from nfvi_ha.lab.crds import kubevirt_crds
 from nfvi_ha.lab.faults import Faults
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.nfvi import Nfvi
 from nfvi_ha.lab.setup import apply_objects
-from nfvi_ha.lab.timings import LabTimings
 from nfvi_ha.lab.vim import ENDPOINT, register_endpoint
-from nfvi_ha.reporting.receiver.record import Record
 from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
 
-Obj = dict[str, Any]
-Right = tuple[str, str, str]
-"""API group, resource with subresource, verb."""
-
-ROOT: Final = Path(__file__).parents[2]
-SYSTEM: Final = "nfvi-ha-system"
-ACCOUNT: Final = "nfvi-ha-operator"
-USER: Final = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
-LEASE: Final = "nfvi-ha-operator"
-TENANT: Final = "tenant"
-KEY: Final = "lab-1"
-APPLIED: Final = {
-    "CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
-}  # fmt: skip
-QUICK: Final = LabTimings(
-    pod_start_seconds=0.1,
-    boot_seconds=0.2,
-    stopped_event_seconds=(0.05, 0.1),
-    launcher_exit_seconds=(0.0, 0.2),
-    container_status_seconds=(0.2, 0.3),
-    launcher_watchdog_seconds=(5.0, 5.0),
-    lease_renew_seconds=1.0,
-)
 AUDIT_POLICY: Final = """
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
 - level: Metadata
-  namespaces: []
 """
 UNPROVOKED: Final = {
     ("nfvi-ha.io", "vnfreplicasets/finalizers", "update"): "asked for by an admission plugin of other platforms",
@@ -89,74 +72,6 @@ UNPROVOKED: Final = {
 """Granted, and not used in the life that the VNF of these tests leads."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180, func_only=True)]
-
-
-@dataclass
-class Installation:
-    plane: ControlPlane
-    client: KubeClient
-    """May do everything."""
-    objects: list[Obj]
-    """What the chart renders."""
-    nfvi: Nfvi
-    receiver: Receiver
-    audit_log: Path
-    directory: Path
-    operators: dict[str, Daemon] = field(default_factory=dict)
-
-    def start_operator(self, name: str, kubeconfig: Path) -> None:
-        directory = self.directory / name
-        directory.mkdir()
-        argv = [
-            sys.executable, "-m", "nfvi_ha", "operator", "run", "--kubeconfig", str(kubeconfig),
-            "--namespace", SYSTEM, "--identity", name, "--host", "127.0.0.1", "--port", "0",
-            "--port-file", str(directory / "port"),
-        ]  # fmt: skip
-        log = directory / "operator.log"
-        self.operators[name] = Daemon.spawn(name, argv, log=log, cwd=directory, detach=False)
-
-    async def ready(self, name: str) -> bool:
-        try:
-            url = f"http://127.0.0.1:{int((self.directory / name / 'port').read_text())}/readyz"
-            async with aiohttp.ClientSession() as session, session.get(url) as response:
-                return response.status == 200
-        except (OSError, ValueError, aiohttp.ClientError):
-            return False
-
-    async def holder(self) -> str:
-        lease = await self.client.get(LEASES, LEASE, SYSTEM)
-        return str(lease["spec"].get("holderIdentity") or "")
-
-    def requests(self) -> Iterator[Obj]:
-        """What the operator's ServiceAccount asked for so far, in the API server's words."""
-        for line in self.audit_log.read_text().splitlines():
-            entry = json.loads(line)
-            if entry["user"]["username"] == USER and "objectRef" in entry:
-                yield entry
-
-    async def stop_operators(self) -> None:
-        await asyncio.gather(*(daemon.stop(grace_seconds=8.0) for daemon in self.operators.values()))
-
-    async def may(self, user: str, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
-        plural, _, subresource = resource.partition("/")
-        attributes = {
-            "verb": verb, "group": group, "resource": plural, "subresource": subresource,
-            "namespace": namespace, "name": name,
-        }  # fmt: skip
-        groups = ["system:authenticated", "system:serviceaccounts"] if user == USER else ["system:authenticated"]
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {"user": user, "groups": groups, "resourceAttributes": attributes},
-        }
-        return bool((await self.client.create(SUBJECTACCESSREVIEWS, body))["status"]["allowed"])
-
-
-def rendered(plane: ControlPlane) -> list[Obj]:
-    version = ".".join(str(part) for part in plane.version)
-    chart = str(ROOT / "charts" / "nfvi-ha")
-    text = find_helm()("template", "nfvi-ha", chart, "--namespace", SYSTEM, "--kube-version", version)
-    return [obj for obj in yaml.safe_load_all(text) if obj is not None]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -215,7 +130,7 @@ async def installation(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived(installation: Installation) -> str:
-    """A namespace in which a VNF came up, lost a VM, got it back, was scaled in, saw a new leader, and went."""
+    """A namespace in which a VNF came up, lost a VM, got it back, saw a new leader, and was scaled in."""
     client, namespace = installation.client, f"vnf-{secrets.token_hex(4)}"
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     await client.create(VNFREPLICASETS, vnf(3), namespace)
@@ -243,39 +158,6 @@ async def lived(installation: Installation) -> str:
 
     await eventually(scaled_in, "two VMs left", 30.0, lambda: namespace)
     return namespace
-
-
-def told(records: Iterable[Record], type_: str, subject: str) -> bool:
-    """Whether the VIM took a notification of that type about namespace/name."""
-    return any(record.event["type"].endswith(type_) and record.subject.endswith(subject) for record in records)
-
-
-def vnf(replicas: int) -> Obj:
-    domain = {"devices": {}, "resources": {"requests": {"memory": "64Mi"}}}
-    template = {"metadata": {"labels": {"app": "fw"}}, "spec": {"domain": domain}}
-    return {
-        "apiVersion": VNFREPLICASETS.api_version,
-        "kind": VNFREPLICASETS.kind,
-        "metadata": {"name": "fw"},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "fw"}}, "template": template},
-    }
-
-
-async def until_ready(installation: Installation, namespace: str, replicas: int) -> None:
-    last: Obj = {}
-
-    async def look() -> bool:
-        last.update((await installation.client.get(VNFREPLICASETS, "fw", namespace)).get("status") or {})
-        return (last.get("readyReplicas"), last.get("replicas")) == (replicas, replicas)
-
-    await eventually(look, f"{replicas} VMs ready", 60.0, lambda: str(last))
-
-
-async def eventually(holds: Callable[[], Awaitable[bool]], what: str, seconds: float, state: Callable[[], str]) -> None:
-    deadline = time.monotonic() + seconds
-    while not await holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}; last: {state()}"
-        await asyncio.sleep(0.05)
 
 
 async def test_operator_does_its_work_as_its_service_account(installation: Installation, lived: str) -> None:
@@ -315,30 +197,6 @@ async def test_operator_uses_everything_that_it_is_granted(installation: Install
     used = {right_of(entry) for entry in installation.requests()}
 
     assert granted(installation.objects) - used - UNPROVOKED.keys() == set()
-
-
-def right_of(entry: Obj) -> Right:
-    ref = entry["objectRef"]
-    resource = f"{ref['resource']}/{ref['subresource']}" if ref.get("subresource") else ref["resource"]
-    return ref.get("apiGroup", ""), resource, entry["verb"]
-
-
-def granted(objects: list[Obj]) -> set[Right]:
-    """By the roles that are bound to the operator."""
-    bound = {
-        (obj["roleRef"]["kind"], obj["metadata"].get("namespace"), obj["roleRef"]["name"])
-        for obj in objects
-        if obj["kind"] in {"ClusterRoleBinding", "RoleBinding"}
-    }
-    return {
-        (group, resource, verb)
-        for role in objects
-        if (role["kind"], role["metadata"].get("namespace"), role["metadata"]["name"]) in bound
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
 
 
 @pytest.mark.parametrize(

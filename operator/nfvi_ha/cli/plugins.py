@@ -3,10 +3,10 @@
 A broken or missing plugin must never keep the operator from starting, nor cost it the time to import a lab.
 """
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -33,25 +33,46 @@ def _plugins() -> dict[str, EntryPoint]:
 
 def _load(plugin: EntryPoint) -> Any:
     try:
-        command = typer.main.get_command(plugin.load())
+        command: Any = typer.main.get_command(plugin.load())
     except ModuleNotFoundError as missing:
-        if (missing.name or "").startswith("nfvi_ha"):
-            raise
-        reason = f"needs the Python package {missing.name!r}: pip install 'nfvi-ha[{plugin.name}]'"
-        return _unavailable(plugin.name, reason)
+        return _unavailable(plugin.name, _reason(plugin.name, missing))
     command.name = plugin.name
+    command.invoke = _explaining(plugin.name, command.invoke)
     return command
 
 
-def _unavailable(name: str, reason: str) -> click.Command:
+def _explaining(name: str, invoke: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A plugin imports most of itself only when it runs: a package that is missing then is explained, too."""
+
+    def explained(context: Any) -> Any:
+        try:
+            return invoke(context)
+        except ModuleNotFoundError as missing:
+            _refuse(name, _reason(name, missing))
+
+    return explained
+
+
+def _reason(name: str, missing: ModuleNotFoundError) -> str:
+    """What to install; a module of our own that is missing is no question of extras, and is raised again."""
+    if (missing.name or "").startswith("nfvi_ha"):
+        raise missing
+    return f"needs the Python package {missing.name!r}: pip install 'nfvi-ha[{name}]'"
+
+
+def _unavailable(name: str, reason: str) -> Any:
     """Stands for a command whose extra is not installed: says what to install."""
 
     def fail() -> None:
-        raise click.ClickException(f"{name} {reason}")
+        _refuse(name, reason)
 
-    return click.Command(
-        name,
-        callback=fail,
-        help=f"(not installed: {reason})",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
+    app = typer.Typer(help=f"(not installed: {reason})")
+    app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(fail)
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def _refuse(name: str, reason: str) -> NoReturn:
+    typer.echo(f"nfvi-ha: {name} {reason}", err=True)
+    raise typer.Exit(1)

@@ -105,6 +105,8 @@ class Informer(Generic[T]):
         self._lane = (dispatcher or Dispatcher(clock=clock)).lane(priority, self._deliver)
         self._version = ""
         self._relist_reason = "start"
+        self._caught_up = False
+        """Whether the wait for a list was spared since a watch last worked."""
         self._heard_at = clock()
         self.name = name or resource.plural
         self.synced = asyncio.Event()
@@ -153,6 +155,11 @@ class Informer(Generic[T]):
     def _failed(self, error: KubeError, *, relist: bool) -> float:
         """Count a failure, decide where to go on, and return how long to wait, in seconds."""
         reason = f"HTTP{error.status}" if error.status else error.reason
+        if isinstance(error, Gone) and not self._caught_up:
+            # The server is back and works: the waits grew while it was away, and all that happened is yet to be seen.
+            # Once only, for a server that always says so would be listed in a hot loop.
+            self._caught_up = True
+            self._backoff.reset()
         delay = self._backoff.next_seconds()
         if isinstance(error, TooManyRequests):
             delay = max(delay, min(error.retry_after_seconds, self._settings.max_backoff_seconds))
@@ -214,13 +221,18 @@ class Informer(Generic[T]):
                 for number, line in enumerate(lines, 1):
                     if self._take(line, now) and not proven:
                         proven = True
-                        self._backoff.reset()
+                        self._proven()
                     if number % _LINES_PER_TURN == 0:
                         await asyncio.sleep(0)
         if self._clock() - began >= settings.proven_seconds:
             proven = True
-            self._backoff.reset()
+            self._proven()
         return proven
+
+    def _proven(self) -> None:
+        """The watch works."""
+        self._backoff.reset()
+        self._caught_up = False
 
     def _take(self, line: bytes, now: float) -> bool:
         """Take in one line of a watch; whether it was one that an API server may send."""

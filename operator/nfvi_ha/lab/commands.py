@@ -170,6 +170,10 @@ def burst(
     within: Annotated[float, typer.Option(min=0.0, max=60.0, help="In how many seconds they fail.")] = 1.0,
     repeat: Annotated[int, typer.Option(min=1, max=10_000, help="How often, each time from calm.")] = 1,
     boot: Annotated[float, typer.Option(min=0.0, help="Seconds from a VMI's creation until it is Ready.")] = 1.5,
+    direct: Annotated[
+        bool,
+        typer.Option("--direct", help="Do not hold events back until all are written: the API server sets the pace."),
+    ] = False,
     operators: OperatorCount = 1,
     seed: Annotated[int, typer.Option(help="Decides which VMs fail.")] = 1,
     output: OutputOption = Output.TEXT,
@@ -182,7 +186,7 @@ def burst(
     from nfvi_ha.lab.bench.report import show_burst
     from nfvi_ha.lab.session import bench_burst
 
-    options = BurstOptions(vms, min(fail, vms), within, repeat, operators, boot, seed)
+    options = BurstOptions(vms, min(fail, vms), within, repeat, operators, direct, boot, seed)
     result = _run(lambda: bench_burst(options, sys.stderr))
     if output is Output.JSON:
         _print_json(result)

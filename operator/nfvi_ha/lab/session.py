@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -104,7 +105,7 @@ async def run(
             return await run_scenario(session, scenario, run_options, say)
     with console_progress(stream) as progress:
         async with own_lab(options, progress) as lab, open_session(lab.access) as session:
-            return await run_scenario(session, scenario, run_options, say)
+            return await run_scenario(session, scenario, replace(run_options, lab_ends=True), say)
 
 
 async def bench_burst(options: BurstOptions, stream: TextIO) -> dict[str, Any]:

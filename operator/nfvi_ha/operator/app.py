@@ -101,8 +101,9 @@ class Operator:
             secrets=lambda: self._watches.secrets,
             reporter=lambda: self._reporter,
             present=lambda: present(world),
-            leading=self._leads,
+            leading=lambda: self._leads() and self._synced(),
             mark=self._mark,
+            after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
             on_written=self._on_written,
             emit=lambda regarding, type_, reason, note: self._recorder.emit(
                 regarding, _event_type(type_), reason, note, "Read"
@@ -208,6 +209,8 @@ class Operator:
         log.info("synced", extra={"vms": len(self._world.vms), "sets": len(self._world.sets)})
         gc.freeze()  # what is there now stays; later collections need not look at it
         self._refresh_endpoints()
+        if self._leads():
+            self._reporter.resume()
         self._vm_watch.judge_all()
         for queue in (self._set_queue, self._record_queue, self._endpoint_queue):
             self._spawn(queue.run())
@@ -253,10 +256,11 @@ class Operator:
             self._reporter.stop_leading()
         if not leads or not self._synced():
             return
-        # The book may lack what the last leader did not write: judge everything anew, then finish what is open.
-        self._vm_watch.judge_all()
+        # Finish what is open; then judge everything anew, for the book may lack what the last leader did not write.
+        # In this order: nothing new on a resource may pass by what is still owed of it.
         self._records.take_over()
         self._reporter.resume()
+        self._vm_watch.judge_all()
         for key in self._world.sets:
             self._set_queue.add(key)
         for name in self._world.endpoints:
@@ -274,6 +278,7 @@ class Operator:
         )
 
     def _on_vm_gone(self, vm: VmView) -> None:
+        self._vm_watch.forget(vm)
         if self._leads() and self._synced():
             self._vm_watch.clear_vm(vm)
 

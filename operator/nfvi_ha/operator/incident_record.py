@@ -12,7 +12,7 @@ from nfvi_ha.api.kind import ObjectMeta
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.ids import resource_hash
 from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
-from nfvi_ha.operator.seal import Proof, spec_digest, status_digest
+from nfvi_ha.operator.seal import NO_PROOF, Proof, spec_digest, status_digest
 
 JsonObject = dict[str, Any]
 
@@ -53,7 +53,7 @@ class IncidentRecord:
     created_at: datetime | None = None
     deleting: bool = False
     closed_at: datetime | None = None
-    proof: Proof = Proof("", b"", "", b"")
+    proof: Proof = NO_PROOF
 
     def without_status(self) -> "IncidentRecord":
         """As it was before anything was noted in it: what its status says is not ours."""

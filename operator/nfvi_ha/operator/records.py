@@ -26,6 +26,7 @@ from nfvi_ha.reporting.endpoint import Secret
 JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)
 
+LEARN_SECONDS: Final = 0.05
 KEY_SECONDS: Final = 1.0
 """How often it is looked whether the key is there."""
 
@@ -40,7 +41,8 @@ class Records:
         secrets: of our namespace, as the watch shows them.
         reporter: the one that learns from the records (it is made after this).
         present: the resources that exist now.
-        leading: whether this replica holds the Lease.
+        leading: whether this replica holds the Lease, and has seen everything once.
+        after: calls something in so many seconds.
         mark: asks for ``write`` in so many seconds.
         on_written: called with the incident's id when its record is complete for the first time.
         emit: makes a Kubernetes Event: regarding, type, reason, note.
@@ -62,6 +64,7 @@ class Records:
         present: Callable[[], Present],
         leading: Callable[[], bool],
         mark: Callable[[str, float], None],
+        after: Callable[[float, Callable[[], None]], object],
         on_written: Callable[[str], None],
         emit: Callable[[JsonObject, str, str, str], None],
         clock: Clock,
@@ -77,6 +80,8 @@ class Records:
         self._present = present
         self._leading = leading
         self._mark = mark
+        self._after = after
+        self._learned: set[str] = set()
         self._emit = emit
         self._metrics = metrics
         self._keys = SealKeys()
@@ -125,7 +130,7 @@ class Records:
             log.info("keys of Incidents", extra={"keys": sorted(self._keys.all)})
             self.intake.keys_changed()
             if self._leading():
-                self._reporter().resume()
+                self._reporter().resume()  # what could not be sealed is written now
 
     def take_over(self) -> None:
         """We lead now: what the last leader left half done is ours."""
@@ -163,8 +168,17 @@ class Records:
         self.outbox.learn(record)
         self._reporter().learn(record)
         if self._leading() and not self.outbox.is_closed(record.incident.id):
-            # Written by another leader, deleted by somebody, or not as we wrote it.
-            self._reporter().resume(record.incident.id)
+            # Written by another leader, deleted by somebody, or not as we wrote it. Not now: others of the same
+            # resource may follow, and their order is kept only by going on with all of them at once.
+            if not self._learned:
+                self._after(LEARN_SECONDS, self._go_on)
+            self._learned.add(record.incident.id)
+
+    def _go_on(self) -> None:
+        learned = self._learned.copy()
+        self._learned.clear()
+        if self._leading():
+            self._reporter().resume(learned)
 
     def _on_gone(self, incident: str, uid: str) -> None:
         if not self.outbox.gone(incident, uid):

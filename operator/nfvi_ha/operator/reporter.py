@@ -7,7 +7,7 @@ recorded would have its id given to another one by the next leader. They do not 
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -32,6 +32,7 @@ FIRST_WRITE_SECONDS: Final = 0.15
 OUTCOME_WRITE_SECONDS: Final = 0.05
 """Outcomes that come together, and what recovery does at once, become one write."""
 RETRY_WRITE_SECONDS: Final = 1.0
+MAX_SEQUENCE: Final = 2**63
 RECORD_FIRST_SECONDS: Final = 1.0
 """How long a step may wait for its record."""
 NOT_WANTED: Final = "NotWanted"
@@ -176,25 +177,18 @@ class Reporter:
                 waiting.due = True
         self._tell_waiting(known.fault.resource)
 
-    def resume(self, incident: str | None = None) -> None:
-        """Go on with everything (or one incident) that is not settled, in the order of each resource (leader only).
+    def resume(self, only: Collection[str] | None = None) -> None:
+        """Go on with all incidents (or some) that are not settled, in the order of each resource (leader only).
 
         What is asked for again is sent to whom it is owed by the record. The raise of a fault that is still there is
         owed to every endpoint that wants it, also to one that came after: a VIM must know what is broken now. Nothing
         else that is past is sent to a new endpoint.
         """
-        found = self._book if incident is None else filter(None, [self._book.get(incident)])
-        unsettled = [each for each in found if not self._is_closed(each.id)]
-        steps = [
-            (_key(each.fault.resource), each.sequence(step), each.id, step) for each in unsettled for step in each.steps
-        ]
-        waiting = {(each.incident, each.step.number) for queue in self._waiting.values() for each in queue}
-        for _, _, identity, step in sorted(steps, key=lambda found: found[:3]):
-            known = self._book.get(identity)
-            if known is not None and (identity, step.number) not in waiting:
-                self._finish(known, step)
-        for each in unsettled:
-            self._mark(each.id, FIRST_WRITE_SECONDS)
+        found = self._book if only is None else filter(None, [self._book.get(incident) for incident in only])
+        unsettled = [incident for incident in found if not self._is_closed(incident.id)]
+        self._finish_in_order(unsettled)
+        for incident in unsettled:
+            self._mark(incident.id, FIRST_WRITE_SECONDS)
 
     def stop_leading(self) -> None:
         """Somebody else leads: what was not recorded in time is theirs to find out and to number."""
@@ -267,10 +261,24 @@ class Reporter:
         self._mark(incident.id, FIRST_WRITE_SECONDS if endpoints else 0.0)
 
     def _stand_in(self, incident: str, step: Step) -> None:
-        """The leader had its time: tell what it did not."""
+        """The leader had its time: tell what it did not, and before it what it owes on the same resource."""
         known = self._book.get(incident)
         if known is not None:
-            self._finish(known, step)
+            self._finish_in_order(self._book.of_resource(known.fault.resource), known.sequence(step))
+
+    def _finish_in_order(self, incidents: Iterable[Incident], last_sequence: int = MAX_SEQUENCE) -> None:
+        """Submit what is unsettled of some incidents, but what waits for its record, in the order of each resource."""
+        steps = [
+            (_key(incident.fault.resource), incident.sequence(step), incident.id, step)
+            for incident in incidents
+            for step in incident.steps
+            if incident.sequence(step) <= last_sequence
+        ]
+        waiting = {(each.incident, each.step.number) for queue in self._waiting.values() for each in queue}
+        for _, _, identity, step in sorted(steps, key=lambda found: found[:3]):
+            known = self._book.get(identity)
+            if known is not None and (identity, step.number) not in waiting:
+                self._finish(known, step)
 
     def _finish(self, incident: Incident, step: Step) -> None:
         """Submit a step to every endpoint it is owed to and that nothing final is noted of."""

@@ -48,6 +48,9 @@ class Proof:
     """b"" when there is no status."""
 
 
+NO_PROOF: Final = Proof("", b"", "", b"")
+
+
 class SealKeys:
     """All keys that are accepted, by id; the one whose id sorts last signs. Keys that are too short are left out."""
 

@@ -58,6 +58,7 @@ class VmWatch:
         self._ready = ready
         self._spawn = spawn
         self._confirming: set[str] = set()
+        self._proven: dict[str, Evidence] = {}
 
     def judge(self, vm_uid: str, seen_at: float) -> None:
         """Report what is wrong with a VM now, clear what is over.
@@ -119,12 +120,23 @@ class VmWatch:
         )
 
     def evidence(self, vm: VmView) -> Evidence | None:
-        """Evidence that covers the VM: what is on record counts for good, the rest is judged now."""
-        recorded = self._book.evidence_for(resource_of(vm))
-        if recorded is not None:
-            return recorded
+        """Evidence that covers the VM: what is on record, or was seen once, counts for good; the rest is judged now.
+
+        A pod that was asked to go shows its container's end and then vanishes, often within milliseconds. A VM whose
+        end was asked for has no incident that would keep it.
+        """
+        known = self._book.evidence_for(resource_of(vm)) or self._proven.get(vm.uid)
+        if known is not None:
+            return known
         fresh = self._world.freshness.fresh_nodes(self._clock.monotonic()) if _may_have_ended(vm, self._world) else ()
-        return find_evidence(vm, self._world.pods_of(vm.uid), fresh, self._clock.now())
+        found = find_evidence(vm, self._world.pods_of(vm.uid), fresh, self._clock.now())
+        if found is not None and vm.uid in self._world.vms:
+            self._proven[vm.uid] = found
+        return found
+
+    def forget(self, vm: VmView) -> None:
+        """A VM left the API."""
+        self._proven.pop(vm.uid, None)
 
     def _clear_over(self, vm: VmView, present: set[FaultKind]) -> None:
         for incident in self._book.of_resource(resource_of(vm)):

@@ -183,6 +183,30 @@ async def test_an_error_line_that_comes_again_and_again_makes_no_hot_loop(api: F
     assert waits[5] > 4 * waits[0], "a list that works in between does not start the waits over"
 
 
+async def test_a_410_after_an_outage_is_followed_by_a_list_at_once(api: FakeApi, client: KubeClient) -> None:
+    away = True
+
+    async def hook(request: web.Request, _body: bytes) -> web.StreamResponse | None:
+        if "watch" not in request.query:
+            return None
+        if away:
+            return web.Response(status=503)
+        return web.Response(body=b'{"type":"ERROR","object":{"code":410,"reason":"Expired"}}\n')
+
+    subject = Subject(client, FAST, None)
+    waits = recorded_waits(subject.informer)
+    api.hook = hook
+    task = asyncio.create_task(subject.informer.run())
+    await eventually(lambda: len(waits) >= 5)
+    away = False
+    before = len(waits)
+    await eventually(lambda: len(waits) >= before + 6)
+    task.cancel()
+    first = next(number for number, wait in enumerate(waits) if number >= before and wait < 0.01)
+    assert first <= before + 1, "the waits of the outage are over with its first 410"
+    assert waits[first + 4] > 2 * waits[first], "410 again and again makes no hot loop"
+
+
 async def test_a_server_that_ends_every_watch_at_once_makes_no_hot_loop(api: FakeApi, client: KubeClient) -> None:
     subject = Subject(client, FAST, None)
     waits = recorded_waits(subject.informer)

@@ -38,30 +38,31 @@ def evidence(source: str = "virt-handler@worker-1") -> Evidence:
     return Evidence(EvidenceKind.PROCESS_GONE, source, "phase Failed", START)
 
 
+def fault_of(
+    name: str = "fw-0-1",
+    uid: str = "uid-1",
+    kind: FaultKind = FaultKind.VM_FAILED,
+    *,
+    proven: bool = True,
+    vnf: str = "fw",
+    slot: int | None = 0,
+    seconds: float = 0.0,
+) -> Fault:
+    return Fault(
+        kind=kind,
+        resource=ResourceRef("VirtualMachineInstance", "tenant", name, uid),
+        cause="QemuCrashed",
+        message="the VM ended",
+        severity=Severity.CRITICAL,
+        confidence=Confidence.HIGH if proven else Confidence.LOW,
+        detected_at=START + timedelta(seconds=seconds),
+        node="worker-1",
+        vnf=vnf,
+        slot=slot,
+        evidence=evidence() if proven else None,
+    )
+
+
 @pytest.fixture
 def make_fault() -> Callable[..., Fault]:
-    def make(
-        name: str = "fw-0-1",
-        uid: str = "uid-1",
-        kind: FaultKind = FaultKind.VM_FAILED,
-        *,
-        proven: bool = True,
-        vnf: str = "fw",
-        slot: int | None = 0,
-        seconds: float = 0.0,
-    ) -> Fault:
-        return Fault(
-            kind=kind,
-            resource=ResourceRef("VirtualMachineInstance", "tenant", name, uid),
-            cause="QemuCrashed",
-            message="the VM ended",
-            severity=Severity.CRITICAL,
-            confidence=Confidence.HIGH if proven else Confidence.LOW,
-            detected_at=START + timedelta(seconds=seconds),
-            node="worker-1",
-            vnf=vnf,
-            slot=slot,
-            evidence=evidence() if proven else None,
-        )
-
-    return make
+    return fault_of

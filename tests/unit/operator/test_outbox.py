@@ -1,167 +1,263 @@
 """The record of an incident: when it is written, where, and what happens when somebody else wrote it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from nfvi_ha.core.fault import Fault
-from nfvi_ha.core.incident_book import IncidentBook
-from nfvi_ha.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
-from nfvi_ha.operator.ledger import Ledger
-from nfvi_ha.operator.outbox import Outbox
-from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState
+from nfvi_ha.core.incident import ActionName, Step
+from nfvi_ha.kube.errors import Conflict, NotFound
+from nfvi_ha.operator.clock import Clock
+from nfvi_ha.operator.outbox import TERMINATING_SECONDS
+from nfvi_ha.reporting.outcome import DeliveryState
 
-from .conftest import START
+from .api_server import ApiServer
+from .conftest import START, Time
+from .desk import SYSTEM, Desk
 
-Obj = dict[str, Any]
-
-
-class Server:
-    """As much of an API server as one kind needs: create, get, and a guarded status patch."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], Obj] = {}
-        self.version = 0
-        self.refuse_namespaces: dict[str, Exception] = {}
-        self.calls: list[str] = []
-
-    async def create(self, _: object, body: Obj, namespace: str) -> Obj:
-        self.calls.append("create")
-        if namespace in self.refuse_namespaces:
-            raise self.refuse_namespaces[namespace]
-        key = (namespace, body["metadata"]["name"])
-        if key in self.objects:
-            raise AlreadyExists(409, "AlreadyExists", "there")
-        return self._store(key, body)
-
-    async def get(self, _: object, name: str, namespace: str) -> Obj:
-        self.calls.append("get")
-        return self.objects[namespace, name]
-
-    async def patch(self, _: object, name: str, patch: Obj, namespace: str, *, subresource: str) -> Obj:
-        self.calls.append("patch")
-        assert subresource == "status"
-        key = (namespace, name)
-        if key not in self.objects:
-            raise NotFound(404, "NotFound", "gone")
-        if patch["metadata"]["resourceVersion"] != self.objects[key]["metadata"]["resourceVersion"]:
-            raise Conflict(409, "Conflict", "somebody wrote")
-        return self._store(key, self.objects[key] | {"status": patch["status"]})
-
-    def _store(self, key: tuple[str, str], obj: Obj) -> Obj:
-        self.version += 1
-        metadata = obj["metadata"] | {"resourceVersion": str(self.version), "uid": "u"}
-        self.objects[key] = obj | {"metadata": metadata}
-        return self.objects[key]
+FINALIZER = "nfvi-ha.io/undelivered"
+MakeFault = Callable[..., Fault]
 
 
-class Desk:
-    def __init__(self, server: Server) -> None:
-        self.book, self.ledger, self.written = IncidentBook(), Ledger(), []
-        self.outbox = Outbox(
-            client=server,  # type: ignore[arg-type]
-            book=self.book,
-            ledger=self.ledger,
-            namespace="nfvi-ha-system",
-            cluster="c",
-            on_written=self.written.append,
-        )
-
-    def raise_fault(self, fault: Fault) -> str:
-        raised = self.book.raise_fault(fault)
-        assert raised is not None
-        return raised[0].id
-
-    def delivered(self, incident: str, endpoint: str = "vim") -> None:
-        class Said:
-            id, type = f"{incident}.0", type("T", (), {"value": "vm.failed"})
-
-        Said.incident = incident  # type: ignore[attr-defined]
-        self.ledger.expect(Said, [endpoint])  # type: ignore[arg-type]
-        self.ledger.outcome(
-            DeliveryOutcome(
-                f"{incident}.0", incident, endpoint, DeliveryState.DELIVERED, 1, 204, "Delivered", 4.2, START
-            )
-        )
+def raised(desk: Desk, fault: Fault) -> str:
+    before = {incident.id for incident in desk.book}
+    desk.reporter.raise_fault(fault, 0.0)
+    (new,) = {incident.id for incident in desk.book} - before
+    return new
 
 
-async def test_a_record_is_made_with_the_outcome_of_the_first_attempt(make_fault: Callable[..., Fault]) -> None:
-    server = Server()
-    desk = Desk(server)
-    identity = desk.raise_fault(make_fault())
+def deliver(desk: Desk, *endpoints: str, state: DeliveryState = DeliveryState.DELIVERED) -> None:
+    for endpoint in endpoints or sorted(desk.deliveries.endpoints):
+        one = desk.deliveries.first(endpoint)
+        assert one is not None
+        desk.deliveries.tell(one, endpoint, state)
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    return ApiServer()
+
+
+@pytest.fixture
+def desk(server: ApiServer, clock: Clock) -> Desk:
+    desk = Desk(server, clock)
+    desk.watch()
+    return desk
+
+
+def test_a_record_is_made_with_the_outcome_of_the_first_attempt(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
     assert not desk.outbox.is_written(identity)
-    desk.delivered(identity)
-    await desk.outbox.write(identity)
-    stored = server.objects["tenant", identity]
+    deliver(desk)
+    desk.write()
+    stored = desk.stored()
     assert stored["status"]["deliveries"][0]["state"] == "Delivered"
-    assert stored["status"]["delivered"] == "1/1"
+    assert stored["status"]["delivered"] == "2/2"
     assert desk.written == [identity]
     assert desk.outbox.is_written(identity)
 
 
-async def test_what_has_not_changed_is_not_written_again(make_fault: Callable[..., Fault]) -> None:
-    server = Server()
-    desk = Desk(server)
-    identity = desk.raise_fault(make_fault())
-    await desk.outbox.write(identity)
-    calls = len(server.calls)
-    await desk.outbox.write(identity)
-    assert len(server.calls) == calls
+def test_what_has_not_changed_is_not_written_again(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
+    desk.write()
+    calls = len(desk.server.calls)
+    desk.write(identity)
+    assert len(desk.server.calls) == calls
 
 
-@pytest.mark.parametrize("refusal", [NotFound(404, "NotFound", "no ns"), Forbidden(403, "Forbidden", "terminating")])
-async def test_a_namespace_that_is_going_away_does_not_lose_the_record(
-    make_fault: Callable[..., Fault], refusal: Exception
+def test_a_namespace_that_is_going_away_does_not_lose_the_record(desk: Desk, make_fault: MakeFault) -> None:
+    desk.server.terminating.add("tenant")
+    identity = raised(desk, make_fault())
+    desk.write()
+    assert desk.stored(SYSTEM)["metadata"]["name"] == identity
+    assert desk.stored(SYSTEM)["spec"]["resource"]["namespace"] == "tenant"
+
+
+def test_a_record_that_another_replica_wrote_is_taken_over_and_merged(
+    server: ApiServer, clock: Clock, make_fault: MakeFault
 ) -> None:
-    server = Server()
-    server.refuse_namespaces["tenant"] = refusal
-    desk = Desk(server)
-    identity = desk.raise_fault(make_fault())
-    await desk.outbox.write(identity)
-    assert ("nfvi-ha-system", identity) in server.objects
-    assert server.objects["nfvi-ha-system", identity]["spec"]["resource"]["namespace"] == "tenant"
+    first, second = Desk(server, clock), Desk(server, clock)
+    raised(first, make_fault())
+    deliver(first, "vim-a")
+    first.write()
+    raised(second, make_fault())
+    deliver(second, "vim-b")
+    second.write()
+    states = {d["endpoint"]: d["state"] for d in second.stored()["status"]["deliveries"]}
+    assert states == {"vim-a": "Delivered", "vim-b": "Delivered"}
 
 
-async def test_a_record_that_another_replica_wrote_is_taken_over_and_merged(make_fault: Callable[..., Fault]) -> None:
-    server = Server()
-    first, second = Desk(server), Desk(server)
-    identity = first.raise_fault(make_fault())
-    first.delivered(identity, "vim-a")
+async def test_a_stale_writer_is_refused_then_merges(server: ApiServer, clock: Clock, make_fault: MakeFault) -> None:
+    first, second = Desk(server, clock), Desk(server, clock)
+    identity = raised(first, make_fault())
     await first.outbox.write(identity)
-
-    assert second.raise_fault(make_fault()) == identity, "two replicas give one id"
-    second.delivered(identity, "vim-b")
+    raised(second, make_fault())
+    deliver(second, "vim-b")
     await second.outbox.write(identity)
-    endpoints = {d["endpoint"] for d in server.objects["tenant", identity]["status"]["deliveries"]}
-    assert endpoints == {"vim-a", "vim-b"}
-
-
-async def test_a_stale_writer_is_refused_then_merges(make_fault: Callable[..., Fault]) -> None:
-    server = Server()
-    first, second = Desk(server), Desk(server)
-    identity = first.raise_fault(make_fault())
-    await first.outbox.write(identity)
-    second.raise_fault(make_fault())
-    second.delivered(identity, "vim-b")
-    await second.outbox.write(identity)
-
-    first.delivered(identity, "vim-a")
+    deliver(first, "vim-a")
     with pytest.raises(Conflict):
         await first.outbox.write(identity)
     await first.outbox.write(identity)
-    endpoints = {d["endpoint"] for d in server.objects["tenant", identity]["status"]["deliveries"]}
-    assert endpoints == {"vim-a", "vim-b"}
+    assert {d["state"] for d in first.stored()["status"]["deliveries"]} == {"Delivered"}
 
 
-async def test_a_record_that_somebody_deleted_is_made_again(make_fault: Callable[..., Fault]) -> None:
-    server = Server()
-    desk = Desk(server)
-    identity = desk.raise_fault(make_fault())
+async def test_a_record_that_vanished_is_made_again(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
     await desk.outbox.write(identity)
-    server.objects.clear()
-    desk.delivered(identity)
+    desk.server.objects.clear()
+    deliver(desk)
     with pytest.raises(NotFound):
         await desk.outbox.write(identity)
     await desk.outbox.write(identity)
-    assert ("tenant", identity) in server.objects
+    assert desk.stored()["metadata"]["name"] == identity
+
+
+def test_the_finalizer_goes_with_the_last_delivery(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
+    desk.write()
+    assert desk.stored()["metadata"]["finalizers"] == [FINALIZER]
+    desk.reporter.clear(identity, "over")
+    deliver(desk)
+    desk.write()
+    assert desk.stored()["metadata"]["finalizers"] == [FINALIZER], "the clear has not arrived"
+    desk.settle()
+    assert desk.stored()["status"]["phase"] == "Closed"
+    assert desk.stored()["metadata"]["finalizers"] == []
+    assert desk.outbox.is_closed(identity)
+
+
+async def test_a_deleted_record_stays_until_all_is_delivered(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
+    desk.reporter.clear(identity, "over")
+    await desk.outbox.write(identity)
+    await desk.server.delete(None, identity, "tenant")
+    await desk.outbox.write(identity)
+    assert desk.stored()["metadata"]["deletionTimestamp"]
+    for _ in range(2):
+        deliver(desk)
+    for _ in range(2):
+        await desk.outbox.write(identity)
+    assert not desk.server.objects
+    desk.marked.clear()
+    desk.reporter.resume()
+    assert not desk.marked, "it is not made again"
+
+
+async def test_a_deleted_record_of_a_fault_that_is_not_over_goes_and_is_made_again(
+    desk: Desk, make_fault: MakeFault
+) -> None:
+    identity = raised(desk, make_fault())
+    deliver(desk)
+    await desk.outbox.write(identity)
+    uid = desk.stored()["metadata"]["uid"]
+    await desk.server.delete(None, identity, "tenant")
+    await desk.outbox.write(identity)
+    assert not desk.server.objects
+    await desk.outbox.write(identity)
+    assert desk.stored()["metadata"]["uid"] != uid
+    assert desk.stored()["status"]["delivered"] == "2/2"
+
+
+async def test_a_terminating_namespace_is_held_up_for_a_bounded_time_then_the_record_moves(
+    desk: Desk, time: Time, make_fault: MakeFault
+) -> None:
+    identity = raised(desk, make_fault())
+    deliver(desk, "vim-a")
+    await desk.outbox.write(identity)
+    desk.server.terminating.add("tenant")
+    await desk.server.delete(None, identity, "tenant")
+    await desk.outbox.write(identity)
+    assert ("tenant", identity) in desk.server.objects
+    assert 0 < desk.marked[identity] <= TERMINATING_SECONDS <= 60
+    time.forward(TERMINATING_SECONDS)
+    await desk.outbox.write(identity)
+    assert ("tenant", identity) not in desk.server.objects, "the namespace can go"
+    states = {d["endpoint"]: d["state"] for d in desk.stored(SYSTEM)["status"]["deliveries"]}
+    assert states == {"vim-a": "Delivered", "vim-b": "Pending"}
+    deliver(desk, "vim-b")
+    await desk.outbox.write(identity)
+    assert desk.stored(SYSTEM)["status"]["delivered"] == "2/2"
+
+
+async def test_a_record_that_somebody_deleted_does_not_move_while_its_namespace_lives(
+    desk: Desk, time: Time, make_fault: MakeFault
+) -> None:
+    identity = raised(desk, make_fault())
+    await desk.outbox.write(identity)
+    await desk.server.delete(None, identity, "tenant")
+    time.forward(TERMINATING_SECONDS * 3)
+    await desk.outbox.write(identity)
+    assert list(desk.server.objects) == [("tenant", identity)]
+    assert desk.marked[identity] > 0, "and is looked at again"
+
+
+async def test_a_move_that_was_begun_is_finished_by_the_next_leader(
+    desk: Desk, clock: Clock, time: Time, make_fault: MakeFault
+) -> None:
+    identity = raised(desk, make_fault())
+    deliver(desk, "vim-a")
+    await desk.outbox.write(identity)
+    desk.server.terminating.add("tenant")
+    await desk.server.delete(None, identity, "tenant")
+    time.forward(TERMINATING_SECONDS)
+    left = ["create", "create", "patch status"]
+
+    class Stop(BaseException): ...
+
+    def trouble(call: str, done: bool) -> BaseException | None:
+        if done:
+            left.remove(call)
+        return Stop() if call == "patch" else None
+
+    desk.server.trouble = trouble
+    with pytest.raises(Stop):
+        await desk.outbox.write(identity)
+    desk.server.trouble = lambda call, done: None
+    assert len(desk.server.objects) == 2
+    heir = Desk(desk.server, clock)
+    heir.watch()
+    (go_on,) = heir.learned
+    go_on()
+    assert heir.deliveries.submitted == [(f"{identity}.0", "vim-b")]
+    await heir.outbox.write(identity)
+    assert list(desk.server.objects) == [(SYSTEM, identity)]
+
+
+def test_foreign_finalizers_are_left_alone(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
+    desk.write()
+    obj = desk.stored()
+    obj["metadata"]["finalizers"] = ["example.com/mine", FINALIZER]
+    desk.server.put(obj)
+    desk.reporter.clear(identity, "over")
+    desk.settle()
+    assert desk.stored()["metadata"]["finalizers"] == ["example.com/mine"]
+
+
+def test_without_a_key_nothing_is_written_and_everything_is_once_there_is_one(
+    server: ApiServer, clock: Clock, make_fault: MakeFault
+) -> None:
+    desk = Desk(server, clock, keys={})
+    desk.watch()
+    raised(desk, make_fault())
+    desk.write()
+    assert not server.objects
+    assert desk.marked
+    desk.use_keys({"k1": b"k" * 32})
+    desk.write()
+    assert desk.stored()["metadata"]["annotations"]["nfvi-ha.io/hmac"].startswith("k1:")
+
+
+def test_a_recovery_takes_few_writes(desk: Desk, make_fault: MakeFault) -> None:
+    identity = raised(desk, make_fault())
+    deliver(desk)
+    desk.write()
+    assert desk.server.calls == ["create", "patch status"]
+    desk.reporter.act(identity, Step(ActionName.REPLACEMENT_CREATED.value, START, new_vm="fw-0-2"))
+    desk.settle()
+    desk.reporter.act(identity, Step(ActionName.REPLACEMENT_RUNNING.value, START, new_vm="fw-0-2"))
+    desk.reporter.clear(identity, "served")
+    desk.settle()
+    assert desk.stored()["status"]["phase"] == "Closed"
+    # raised, created (recorded, delivered), running and cleared (recorded, delivered), finalizer
+    assert desk.server.calls[2:] == ["patch status"] * 4 + ["patch"]

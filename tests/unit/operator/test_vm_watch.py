@@ -222,3 +222,23 @@ async def test_a_foreign_vms_failure_is_over_when_nothing_replaces_it(clock: Clo
     scene.world.put_vm(FAILED, None)
     scene.watch.clear_gone()
     assert scene.told.cleared == ["the VM was removed and nothing replaces it"]
+
+
+async def test_an_end_that_a_pod_showed_once_stays_proven_when_the_pod_is_gone(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.world.freshness.heard("worker-1", clock.monotonic())
+    # Deleted after it was handed over to virt-handler and before qemu was started: nobody but the kubelet saw the end.
+    leaving = replace(RUNNING, phase="Scheduled", phase_times=RUNNING.phase_times[:1], ready=False, deleted_at=T0)
+    scene.see(leaving, POD)
+    assert scene.watch.evidence(leaving) is None
+    scene.see(leaving, replace(POD, phase="Succeeded", compute_exit_code=0, status_writer="kubelet"))
+    failed = replace(leaving, phase="Failed", phase_writer="virt-controller")
+    scene.see(failed)
+    proof = scene.watch.evidence(failed)
+    assert proof is not None
+    assert proof.source == "kubelet@worker-1"
+    assert scene.causes() == []
+
+    scene.world.put_vm(failed, None)
+    scene.watch.forget(failed)
+    assert scene.watch.evidence(failed) is None

@@ -77,9 +77,14 @@ def pod_of(vmi: JsonObject, node: str) -> JsonObject:
     """The VM's launcher pod, already bound to the node."""
     pod = launcher_pod(vmi)
     pod["spec"]["nodeName"] = node
-    pod["metadata"]["name"] = f"virt-launcher-{name_of(vmi)}-bench"
+    pod["metadata"]["name"] = pod_name(vmi)
     del pod["metadata"]["generateName"]
     return pod
+
+
+def pod_name(vmi: JsonObject) -> str:
+    """One pod per VMI, so its name can be told."""
+    return f"virt-launcher-{name_of(vmi)}-bench"
 
 
 def running(vmi: JsonObject, node: str, pod_uid: str, now: datetime) -> JsonObject:

@@ -21,9 +21,8 @@ def show_burst(result: dict[str, Any]) -> None:
     table.add_column("")
     for column in COLUMNS:
         table.add_column(column, justify="right")
-    for name, text in TITLES.items():
-        values = result["summary"][name]
-        table.add_row(text, *("-" if values[column] is None else f"{values[column]:.1f}" for column in COLUMNS))
+    for name, values in result["summary"].items():
+        table.add_row(TITLES[name], *("-" if values[column] is None else f"{values[column]:.1f}" for column in COLUMNS))
     console.print(table)
     last = result["runs"][-1]
     cost = last["until_settled"]

@@ -2,7 +2,7 @@
 
 import secrets
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.lab.bench.part import Part
 from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.lab.controlplane.assets import Assets
 from nfvi_ha.lab.controlplane.layout import Record
@@ -34,6 +35,8 @@ class Stage:
     receiver: Receiver
     operator_pid: int
     operator_port: int
+    relay: Part
+    """Stands between operators and API server."""
     processes: dict[str, int]
     """Process ids of the control plane's parts by name."""
 
@@ -62,7 +65,7 @@ class Stage:
 
 
 async def open_stage(
-    stack: AsyncExitStack, directory: Path, assets: Assets | None, progress: ProgressSink, operators: int
+    stack: AsyncExitStack, directory: Path, assets: Assets, progress: ProgressSink, operators: int
 ) -> Stage:
     """Start it all; the stack ends it.
 
@@ -70,7 +73,10 @@ async def open_stage(
         ControlPlaneError: there is no control plane to be had, or it does not start.
         LabFailed: an operator does not start.
     """
-    plane = await ControlPlane.start(directory / "control-plane", assets=assets, log=progress)
+    # Without its controller manager: on a real cluster its watches of everything are paid on other machines.
+    plane = await ControlPlane.start(
+        directory / "control-plane", assets=replace(assets, kube_controller_manager=None), log=progress
+    )
     stack.push_async_callback(plane.stop)
     key = secrets.token_hex(32)
     receiver = Receiver(ReceiverSettings(keys={KEY_ID: key.encode()}))
@@ -80,7 +86,8 @@ async def open_stage(
     stack.push_async_callback(client.close)
     await apply_crds(client)
     await register_endpoint(client, url, key)
-    replicas = Operators(directory / "operators", plane.kubeconfig, operators)
+    relay, kubeconfig = await _relay(stack, plane, directory)
+    replicas = Operators(directory / "operators", kubeconfig, operators)
     stack.push_async_callback(replicas.stop)
     progress("bench", f"starting {operators} operator(s)")
     await replicas.start()
@@ -93,10 +100,20 @@ async def open_stage(
         kubeconfig=plane.kubeconfig,
         kubernetes=plane.assets.version_text,
         receiver=receiver,
+        relay=relay,
         operator_pid=_pid(replicas.replicas, leader),
         operator_port=int((replicas.replicas.root / leader / PORT_FILE).read_text()),
         processes={name: identity.pid for name, identity in record.processes.items()},
     )
+
+
+async def _relay(stack: AsyncExitStack, plane: ControlPlane, directory: Path) -> tuple[Part, Path]:
+    kubeconfig = directory / "relay.conf"
+    arguments = [str(plane.ports.apiserver), str(plane.layout.pki), str(plane.kubeconfig), str(kubeconfig)]
+    relay = await Part.start("nfvi_ha.lab.bench.relay", arguments, directory / "relay.log")
+    stack.push_async_callback(relay.stop)
+    await relay.ask("tell")
+    return relay, kubeconfig
 
 
 def _pid(replicas: OperatorReplicas, name: str) -> int:

@@ -14,9 +14,8 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from nfvi_ha.api.names import KUBEVIRT_LAUNCHER_LABEL, KUBEVIRT_LAUNCHER_VALUE
 from nfvi_ha.kube.client import KubeClient
-from nfvi_ha.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from nfvi_ha.kube.errors import AlreadyExists, KubeError, NotFound
 from nfvi_ha.kube.resources import LEASES, NODES, PODS, VMIS
 from nfvi_ha.lab.bench import fleet
 from nfvi_ha.lab.bench.part import serve
@@ -48,15 +47,11 @@ class StandIn:
         self._known: set[str] = set()
         self._changed = asyncio.Event()
         self._vmis = Watched(handler, VMIS, namespace=fleet.NAMESPACE, on_change=self._vmi_changed)
-        launchers = f"{KUBEVIRT_LAUNCHER_LABEL}={KUBEVIRT_LAUNCHER_VALUE}"
-        self._pods = Watched(
-            kubelet, PODS, namespace=fleet.NAMESPACE, label_selector=launchers, on_change=self._pod_changed
-        )
 
     async def run(self) -> None:
         """Answer requests until standard input ends; meanwhile watch, bring up, and renew Leases."""
         async with asyncio.TaskGroup() as group:
-            parts = [group.create_task(work) for work in (self._vmis.run(), self._pods.run(), self._renew_for_ever())]
+            parts = [group.create_task(work) for work in (self._vmis.run(), self._renew_for_ever())]
             await serve(self._answer)
             for task in (*parts, *self._tasks):
                 task.cancel()
@@ -133,7 +128,9 @@ class StandIn:
     def _vmi_changed(self, vmi: JsonObject) -> None:
         self._changed.set()
         uid = uid_of(vmi)
-        if phase_of(vmi) == "" and not deleting(vmi) and uid not in self._known:
+        if self._vmis.get(uid) is None:
+            self._spawn(self._end_pod(vmi))
+        elif phase_of(vmi) == "" and not deleting(vmi) and uid not in self._known:
             self._known.add(uid)
             self._spawn(self._bring_up(uid))
 
@@ -161,14 +158,10 @@ class StandIn:
             await self._kubelet.patch(PODS, name_of(pod), patch, fleet.NAMESPACE, subresource="status")
         await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), now), fleet.NAMESPACE)
 
-    def _pod_changed(self, pod: JsonObject) -> None:
-        """A kubelet ends a pod that is to go; here nothing runs in it."""
-        if deleting(pod):
-            self._spawn(self._end_pod(pod))
-
-    async def _end_pod(self, pod: JsonObject) -> None:
-        with contextlib.suppress(NotFound, Conflict):
-            await self._kubelet.delete(PODS, name_of(pod), namespace_of(pod), uid=uid_of(pod), grace_seconds=0)
+    async def _end_pod(self, vmi: JsonObject) -> None:
+        """The VMI is gone: so is its pod (nobody collects garbage here)."""
+        with contextlib.suppress(NotFound):
+            await self._kubelet.delete(PODS, fleet.pod_name(vmi), fleet.NAMESPACE, grace_seconds=0)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,5 +1,6 @@
 """Invariant 1: a node that fell silent, its pod deleted by force, its VM alive: told, and never replaced."""
 
+from dataclasses import replace
 from typing import Final
 
 from nfvi_ha.lab.faults import Faults, Injection
@@ -11,9 +12,11 @@ SILENT_SECONDS: Final = 90.0
 
 async def _inject(faults: Faults, vmi: JsonObject) -> Injection:
     node = vmi["status"]["nodeName"]
-    faults.freeze_node(node)
+    frozen = faults.freeze_node(node)
     await faults.wait_node_unknown(node, SILENT_SECONDS)
-    return await faults.delete_pod(vmi, force=True)
+    deleted = await faults.delete_pod(vmi, force=True)
+    # The silence is the fault; where nothing but the API tells of it, it shows only after node_grace_seconds.
+    return replace(deleted, at=frozen.at, wall=frozen.wall)
 
 
 async def _restore(faults: Faults, vmi: JsonObject) -> Injection:
