@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit integration lint format e2e bench crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format e2e bench crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -24,13 +24,19 @@ demo: $(READY) ## The main job, live: a VM is killed, the VIM is told, the VM is
 lab: $(READY) ## Start a lab that stays up (nfvi-ha lab down ends it)
 	@$(BIN)/nfvi-ha lab up
 
-test: unit integration ## All tests but e2e
+test: unit chart integration ## All tests but e2e and chaos
 
 unit: $(READY) ## Unit tests and simulated scenarios, seconds
 	@$(BIN)/pytest tests/unit tests/sim -q
 
+chart: $(READY) ## Chart, RBAC, manifests and image: rendered and judged (fetches helm once)
+	@$(BIN)/pytest tests/chart -q
+
 integration: $(READY) ## Tests on a real control plane with real processes
 	@$(BIN)/pytest tests/integration -q
+
+chaos: $(READY) ## Operators, API server, etcd and VIM killed and stopped; NFVI_HA_CHAOS_SCALE=full for the long run
+	@$(BIN)/pytest tests/chaos -q
 
 e2e: $(READY) ## The README's commands and the lab's scenarios, as a user runs them
 	@$(BIN)/pytest e2e -q
@@ -54,11 +60,13 @@ crds manifests: $(READY) ## Write crds/ and docs/reference/ from the code
 	@$(BIN)/python -m nfvi_ha.api.schema write
 	@$(BIN)/python -m nfvi_ha.reporting.reference docs/reference
 	@$(BIN)/python -m nfvi_ha.cli.reference write
+	@$(BIN)/python -m nfvi_ha.cli.manifests write
 
 check-generated: $(READY)
 	@$(BIN)/python -m nfvi_ha.api.schema check
 	@$(BIN)/python -m nfvi_ha.reporting.reference docs/reference --check
 	@$(BIN)/python -m nfvi_ha.cli.reference check
+	@$(BIN)/python -m nfvi_ha.cli.manifests check
 
 clean: ## Remove everything that make made here (the control plane's cache stays: ~/.cache/nfvi-ha)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,6 +16,7 @@ FORBIDDEN = ("io.nfvi-ha.vm.failed", "io.nfvi-ha.vm.unready")
 
 async def test_deletions_scale_ins_shutdowns_and_updates_under_load_tell_no_failure(start: Start, scale: Scale) -> None:
     world = await start(operators=2, replicas=REPLICAS)
+    world.scaled = True
     wanted, done = scale.of(40, 1000), 0
     began = time.monotonic()
     while done < wanted:

@@ -187,7 +187,7 @@ class LastDelivery(ApiModel):
 
 
 class VIMEndpointStatus(ApiModel):
-    """What became of the notifications. Written by the operator; counts are since the leading operator started."""
+    """What became of the notifications. Written by the operator; the next leader goes on counting."""
 
     observed_generation: BigCount = 0
     """Generation of the spec that this status is about."""

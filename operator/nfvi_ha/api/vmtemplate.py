@@ -151,8 +151,8 @@ class VMTemplate(ApiModel):
         Rule(
             reason=TEMPLATE_TOO_LARGE,
             field="spec",
-            message=f"the template is larger than {MAX_BYTES // 1024} KiB or nested deeper than {MAX_DEPTH} levels; move large data, like "
-            "cloud-init's, to a Secret or a volume and refer to it",
+            message=f"the template is larger than {MAX_BYTES // 1024} KiB or nested deeper than {MAX_DEPTH} levels; "
+            "move large data, like cloud-init's, to a Secret or a volume and refer to it",
             holds=_fits,
         ),
     )

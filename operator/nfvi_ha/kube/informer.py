@@ -51,6 +51,8 @@ class InformerSettings:
     """A watch that lived so long without an event still counts as having worked."""
     first_backoff_seconds: float = 0.05
     max_backoff_seconds: float = 5.0
+    max_unreachable_seconds: float = 1.0
+    """Longest wait while no server answers at all: there is nobody to overrun, and it must be noticed when it is back."""
 
 
 class _ErrorLine(Exception):  # noqa: N818
@@ -161,6 +163,8 @@ class Informer(Generic[T]):
             self._caught_up = True
             self._backoff.reset()
         delay = self._backoff.next_seconds()
+        if not error.status:
+            delay = min(delay, self._settings.max_unreachable_seconds)
         if isinstance(error, TooManyRequests):
             delay = max(delay, min(error.retry_after_seconds, self._settings.max_backoff_seconds))
         self._metrics.watch_error(reason)

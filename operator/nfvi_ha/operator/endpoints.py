@@ -22,6 +22,8 @@ from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState, EndpointSt
 JsonObject = dict[str, Any]
 Problem = tuple[str, str]
 """Reason constant and message."""
+Counts = tuple[int, int, int]
+"""Delivered, failed and parked."""
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class EndpointController:
         self._failed: Counter[str] = Counter()
         self._parked: Counter[str] = Counter()
         self._written: dict[str, JsonObject] = {}
+        self._before: dict[str, Counts] = {}
 
     def refresh(self) -> None:
         """Resolve every endpoint anew: an object or a Secret changed."""
@@ -100,13 +103,15 @@ class EndpointController:
         self._written[name] = status
 
     def forget_written(self) -> None:
-        """Another leader may have written since."""
+        """Another leader may have written since; what it counted is what ours goes on from."""
         self._written.clear()
+        self._before.clear()
 
     def forget(self, name: str) -> None:
         """The endpoint is gone; one of that name that comes later starts at nought."""
         self._failed.pop(name, None)
         self._parked.pop(name, None)
+        self._before.pop(name, None)
 
     def tell_reachable(self, name: str, reachable: bool, reason: str) -> None:
         """An endpoint came into reach, or went out of it."""
@@ -158,16 +163,27 @@ class EndpointController:
         last = None
         if state is not None and state.last_delivered_at is not None and state.last_latency_ms is not None:
             last = LastDelivery(time=state.last_delivered_at, latency_milliseconds=round(state.last_latency_ms))
+        delivered, failed, parked = self._counts(entry, state)
         return VIMEndpointStatus(
             observed_generation=entry.generation,
-            delivered=state.delivered if state else 0,
-            failed=self._failed[entry.name],
-            parked=self._parked[entry.name],
+            delivered=delivered,
+            failed=failed,
+            parked=parked,
             pending=state.pending + state.refused if state else 0,
             last_delivery=last,
             last_error="" if state is None or state.reachable is not False else state.reason,
             conditions=known,
         )
+
+    def _counts(self, entry: EndpointEntry, state: EndpointStatus | None) -> Counts:
+        """What stood there when we began to lead, and what came since."""
+        own = (state.delivered if state else 0, self._failed[entry.name], self._parked[entry.name])
+        if entry.name not in self._before:
+            stored = entry.model.status if entry.model and entry.model.status else VIMEndpointStatus()
+            then = (stored.delivered, stored.failed, stored.parked)
+            self._before[entry.name] = (then[0] - own[0], then[1] - own[1], then[2] - own[2])
+        before = self._before[entry.name]
+        return (max(before[0] + own[0], 0), max(before[1] + own[1], 0), max(before[2] + own[2], 0))
 
     def _known_conditions(self, entry: EndpointEntry) -> tuple[Condition, ...]:
         written = self._written.get(entry.name)

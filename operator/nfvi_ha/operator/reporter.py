@@ -217,7 +217,7 @@ class Reporter:
         notification = self.notification(incident, step)
         self._ledger.expect(notification, self._submitter.matching(notification))
         waiting = _Waiting(incident.id, step)
-        self._waiting.setdefault(_key(resource), []).append(waiting)
+        self._waiting.setdefault(_key(resource), []).append(waiting); self._tell_waiting(resource, regardless=True)
         self._mark(incident.id, 0.0)
         self._after(RECORD_FIRST_SECONDS, lambda: self._waited(resource, waiting))
         log.info(

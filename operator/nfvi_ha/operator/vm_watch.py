@@ -155,7 +155,7 @@ class VmWatch:
             self._spawn(self._hold_against_fresh_read(vm, finding, seen_at))
 
     async def _hold_against_fresh_read(self, vm: VmView, finding: Finding, seen_at: float) -> None:
-        """Read the VMI itself, and its pods where one seems missing; too slow, and it is reported as it was seen."""
+        """Read the VMI itself, and its pods where one seems missing; too slow, and what is still seen is told."""
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 fresh = vm_view(await self._client.get(VMIS, vm.name, vm.namespace))
@@ -164,7 +164,7 @@ class VmWatch:
             return
         except (KubeError, TimeoutError) as error:
             log.warning("fault not confirmed", extra={"object": f"{vm.namespace}/{vm.name}", "error": str(error)})
-            self._reporter.raise_fault(finding.fault, seen_at)
+            self._tell_what_is_left(vm.uid, seen_at)
             return
         finally:
             self._confirming.discard(vm.uid)
@@ -175,6 +175,15 @@ class VmWatch:
             sight = replace(sight, pods=pods)
         for confirmed in find_faults(sight):
             self._reporter.raise_fault(confirmed.fault, seen_at)
+
+    def _tell_what_is_left(self, vm_uid: str, seen_at: float) -> None:
+        """Nobody confirmed it in time: it is told as it is seen *now*.
+
+        A replica that was suspended, or whose watches began anew, sees VMs and pods of different times for a moment.
+        """
+        vm = self._world.vms.get(vm_uid)
+        for finding in find_faults(self.sight(vm)) if vm is not None else ():
+            self._reporter.raise_fault(finding.fault, seen_at)
 
     async def _read_pods(self, vm: VmView) -> tuple[PodView, ...]:
         selector = f"{KUBEVIRT_CREATED_BY}={vm.uid}"

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.dispatcher import Change, Dispatcher
+from nfvi_ha.kube.errors import Unavailable, error_from_status
 from nfvi_ha.kube.informer import Informer, InformerSettings
 from nfvi_ha.kube.informer_metrics import InformerMetrics
 from nfvi_ha.kube.resources import CONFIGMAPS
@@ -205,6 +206,16 @@ async def test_a_410_after_an_outage_is_followed_by_a_list_at_once(api: FakeApi,
     first = next(number for number, wait in enumerate(waits) if number >= before and wait < 0.01)
     assert first <= before + 1, "the waits of the outage are over with its first 410"
     assert waits[first + 4] > 2 * waits[first], "410 again and again makes no hot loop"
+
+
+@pytest.mark.parametrize(("status", "longest"), [(0, 1.0), (500, 5.0), (429, 5.0)])
+async def test_a_server_that_cannot_be_reached_is_asked_again_each_second(
+    client: KubeClient, status: int, longest: float
+) -> None:
+    subject = Subject(client, InformerSettings(), None)
+    error = error_from_status({"code": status}) if status else Unavailable(0, "NoConnection", "refused")
+    waits = [subject.informer._failed(error, relist=False) for _ in range(20)]
+    assert longest / 2 <= max(waits) <= longest
 
 
 async def test_a_server_that_ends_every_watch_at_once_makes_no_hot_loop(api: FakeApi, client: KubeClient) -> None:

@@ -186,6 +186,22 @@ async def test_if_the_api_server_is_away_the_fault_is_told_all_the_same(clock: C
     assert scene.causes() == ["PodGone"]
 
 
+@pytest.mark.parametrize("caught_up", ["the pod came", "the VM went"])
+async def test_what_the_watches_explain_meanwhile_is_no_fault_though_nobody_answers(
+    clock: Clock, caught_up: str
+) -> None:
+    scene = Scene(clock)
+    scene.server.stuck = True
+    # As seen by a replica that was suspended: the VM of now, the pods of then.
+    scene.see(RUNNING)
+    if caught_up == "the pod came":
+        scene.see(RUNNING, POD)
+    else:
+        scene.world.put_vm(RUNNING, None)
+    await asyncio.wait_for(scene.settle(), 5.0)
+    assert scene.causes() == []
+
+
 async def test_many_changes_of_one_vm_make_one_fresh_read(clock: Clock) -> None:
     scene = Scene(clock)
     for _ in range(5):
@@ -228,7 +244,7 @@ async def test_an_end_that_a_pod_showed_once_stays_proven_when_the_pod_is_gone(c
     scene = Scene(clock)
     scene.world.freshness.heard("worker-1", clock.monotonic())
     # Deleted after it was handed over to virt-handler and before qemu was started: nobody but the kubelet saw the end.
-    leaving = replace(RUNNING, phase="Scheduled", phase_times=RUNNING.phase_times[:1], ready=False, deleted_at=T0)
+    leaving = replace(RUNNING, phase="Scheduled", phase_times=RUNNING.phase_times[:1], ready=False, deleting_since=T0)
     scene.see(leaving, POD)
     assert scene.watch.evidence(leaving) is None
     scene.see(leaving, replace(POD, phase="Succeeded", compute_exit_code=0, status_writer="kubelet"))
