@@ -244,6 +244,7 @@ class ChaosWorld:
             "told": len({record.id for record in records}),
             "doubles": sum(1 for record in records if record.arrival > 1),
             "sequences used twice": len(sequences_used_twice(records)),
+            "raised for ever": len(never_cleared(records)),
             "most living": max(seen.most.values(), default=0),
             "samples": seen.samples,
             "longest gap ms": round(seen.longest_gap_ms),
@@ -318,6 +319,12 @@ def sequences_used_twice(records: Sequence[Record]) -> set[tuple[str, int]]:
     for record in records:
         places[record.subject, record.data["sequence"]].add(record.id)
     return {place for place, ids in places.items() if len(ids) > 1}
+
+
+def never_cleared(records: Sequence[Record]) -> set[str]:
+    """Incidents that the VIM was told of and not of their end (yet)."""
+    cleared = {record.data["incident"] for record in records if record.data["state"] == "cleared"}
+    return {record.data["incident"] for record in records} - cleared
 
 
 def uid_of_record(record: Record) -> str:

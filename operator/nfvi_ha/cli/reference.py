@@ -63,8 +63,9 @@ def _describe(command: Any, path: str, parts: list[str]) -> None:
     ]
     if options:
         parts.append("| option | default | meaning |\n|---|---|---|\n" + "\n".join(options) + "\n")
-    for name, child in sorted(getattr(command, "commands", {}).items()):
-        _describe(child, f"{path} {name}", parts)
+    # By the group's own words, which include the commands of plugins.
+    for name in sorted(command.list_commands(context)) if hasattr(command, "list_commands") else ():
+        _describe(command.get_command(context, name), f"{path} {name}", parts)
 
 
 def _default(parameter: Any) -> str:

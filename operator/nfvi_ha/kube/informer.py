@@ -52,7 +52,7 @@ class InformerSettings:
     first_backoff_seconds: float = 0.05
     max_backoff_seconds: float = 5.0
     max_unreachable_seconds: float = 1.0
-    """Longest wait while no server answers at all: there is nobody to overrun, and it must be noticed when it is back."""
+    """Longest wait while no server answers at all: there is nobody to overrun, and its return must not be missed."""
 
 
 class _ErrorLine(Exception):  # noqa: N818
