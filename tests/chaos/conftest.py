@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.timeout(1800 if Scale.of_environment().full else 150, func_only=True))
+            item.add_marker(pytest.mark.timeout(3600 if Scale.of_environment().full else 180, func_only=True))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -36,7 +36,7 @@ async def test_an_api_server_that_hangs_for_a_while_loses_nothing(start: Start, 
 
 async def test_a_killed_etcd_loses_nothing(start: Start, scale: Scale) -> None:
     world = await start(operators=2, replicas=6)
-    for _ in range(scale.of(2, 10)):
+    for _ in range(scale.of(1, 10)):
         await world.kill_vm()
         await world.pause(0.4)
         await asyncio.gather(world.lab.plane.restart_etcd(grace_seconds=0), world.kill_vms(2, 0.3))
@@ -47,7 +47,7 @@ async def test_a_killed_etcd_loses_nothing(start: Start, scale: Scale) -> None:
 async def test_watches_that_must_start_anew_lose_nothing(start: Start, scale: Scale) -> None:
     """410 Gone: what changed meanwhile was never an event."""
     world = await start(operators=2, replicas=6)
-    for _ in range(scale.of(2, 10)):
+    for _ in range(scale.of(1, 10)):
         await world.kill_vm()
         await world.pause(0.4)
         await asyncio.gather(world.lab.plane.forget_history(), world.kill_vms(2, 0.3))

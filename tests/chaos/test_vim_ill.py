@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from chaos_world import SETTLE_SECONDS, ChaosWorld, Scale, Start, judge_records
 from second_vim import SecondVim, second_vim
 
@@ -52,21 +51,23 @@ async def _silent(vim: SecondVim, scale: Scale) -> AsyncIterator[None]:
     vim.receiver.misbehave()
 
 
-@pytest.mark.parametrize("illness", [_down, _slow, _errors, _closing, _silent])
-async def test_an_ill_vim_gets_everything_in_the_end_and_slows_nobody(
-    start: Start, scale: Scale, illness: Illness
-) -> None:
+ILLNESSES = (_down, _slow, _errors, _closing, _silent)
+
+
+async def test_an_ill_vim_gets_everything_in_the_end_and_slows_nobody(start: Start, scale: Scale) -> None:
     world = await start(operators=1, replicas=4)
     # A request takes longer than 5 s at a slow VIM; back-off short enough for a test to see the end of it.
     delivery = {"initialBackoff": "200ms", "maxBackoff": "1s"}
     async with second_vim(world, timeout="8s", delivery=delivery) as vim:
-        async with illness(vim, scale):
-            await world.kill_vms(scale.of(3, 20), 0.5)
-            await world.told_all()
-        await _settled(world, vim)
-        healthy = [record for record in world.records() if record.arrival == 1 and record.detected_ms is not None]
-        world.figures.values["healthy ms max"] = round(max(record.detected_ms or 0.0 for record in healthy))
-        assert max(record.detected_ms or 0.0 for record in healthy) < HEALTHY_SECONDS * 1000.0
+        for illness in world.random.sample(ILLNESSES, len(ILLNESSES)):
+            world.figures.values["last illness"] = illness.__name__
+            async with illness(vim, scale):
+                await world.kill_vms(scale.of(2, 20), 0.5)
+                await world.told_all()
+            await _settled(world, vim)
+        latencies = [record.detected_ms or 0.0 for record in world.records() if record.arrival == 1]
+        world.figures.values["healthy ms max"] = round(max(latencies))
+        assert max(latencies) < HEALTHY_SECONDS * 1000.0
 
 
 async def test_an_operator_killed_while_a_vim_is_away_leaves_nothing_undelivered(start: Start, scale: Scale) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -51,10 +51,12 @@ class KubeClient:
         request_timeout_seconds: float,
         guard: Guard | None = None,
         slots: asyncio.Semaphore | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._transport = transport
         self._request_timeout_seconds = request_timeout_seconds
         self._slots = slots if slots is not None else asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._before = before
         self.field_manager = field_manager
         self.guard = guard
 
@@ -78,18 +80,28 @@ class KubeClient:
         transport = await open_transport(kubeconfig, context, in_cluster, user_agent, os.environ)
         return cls(transport, field_manager=user_agent, request_timeout_seconds=request_timeout_seconds)
 
-    def lane(self, *, guard: Guard | None = None, urgent: bool = False) -> "KubeClient":
+    def lane(
+        self,
+        *,
+        guard: Guard | None = None,
+        urgent: bool = False,
+        before: Callable[[], Awaitable[None]] | None = None,
+        in_flight: int | None = None,
+    ) -> "KubeClient":
         """The same connection pool with another guard.
 
-        ``urgent`` requests do not queue behind the others (a Lease renewal must not wait for 500 creates).
+        ``urgent`` requests do not queue behind the others (a Lease renewal must not wait for 500 creates). Each
+        request first waits for ``before`` (of this lane, else of the one it is made from), then until fewer than ``in_flight`` of this lane are under way.
         Only the client from ``connect`` is to be closed.
         """
+        own = MAX_IN_FLIGHT if urgent and in_flight is None else in_flight
         return KubeClient(
             self._transport,
             field_manager=self.field_manager,
             request_timeout_seconds=self._request_timeout_seconds,
             guard=guard,
-            slots=asyncio.Semaphore(MAX_IN_FLIGHT) if urgent else self._slots,
+            slots=self._slots if own is None else asyncio.Semaphore(own),
+            before=before or self._before,
         )
 
     async def __aenter__(self) -> Self:
@@ -266,5 +278,7 @@ class KubeClient:
         return await self._exchange(Call(method, path, query, body, content_type))
 
     async def _exchange(self, call: Call) -> JsonObject:
+        if self._before is not None:
+            await self._before()
         async with self._slots:
             return await send(self._transport, call, timeout_seconds=self._request_timeout_seconds, guard=self.guard)

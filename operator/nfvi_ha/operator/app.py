@@ -32,6 +32,7 @@ from nfvi_ha.operator.kopf_thread import KopfThread
 from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.own_kinds import OwnKinds
+from nfvi_ha.operator.precedence import Precedence
 from nfvi_ha.operator.records import Records
 from nfvi_ha.operator.recovery import RecoveryTeller
 from nfvi_ha.operator.replicaset_controller import ReplicaSetController
@@ -57,6 +58,8 @@ SWEEP_SECONDS: Final = 30.0
 STATUS_SECONDS: Final = 1.0
 """How far an endpoint's counts in its status may lag."""
 STOP_SECONDS: Final = 5.0
+CHANGES_IN_FLIGHT: Final = 16
+"""Changes sent at once. More make no API server faster, but let Lease renewals wait behind them."""
 EXPIRES_SECONDS: Final = 86_400.0
 """Of notifications to an endpoint whose own word on it cannot be read."""
 COMPONENT: Final = "nfvi-ha.io/operator"
@@ -83,14 +86,27 @@ class Operator:
             metrics=LeaseMetrics(self._registry),
         )
         self._membership = Membership(client, self._elector, settings.namespace, LEASE_NAME)
-        # Every change goes through this lane: it is refused when the Lease is not surely ours.
-        changes = client.lane(guard=self._elector.guard(WRITE_MARGIN_SECONDS))
-        self._recorder = EventRecorder(client, COMPONENT, settings.identity, metrics=RecorderMetrics(self._registry))
+        self._precedence = Precedence(
+            clock.monotonic, lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call)
+        )
+        # Every change goes through this lane: it is refused when the Lease is not surely ours, and reports go first.
+        changes = client.lane(
+            guard=self._elector.guard(WRITE_MARGIN_SECONDS),
+            before=self._precedence.wait,
+            in_flight=CHANGES_IN_FLIGHT,
+        )
+        self._recorder = EventRecorder(
+            client.lane(before=self._precedence.wait),
+            COMPONENT,
+            settings.identity,
+            metrics=RecorderMetrics(self._registry),
+        )
         self._world = world = World(NodeFreshness())
         self._book = book = IncidentBook()
         self._ledger = ledger = Ledger()
         self._deliverer = Deliverer(
             on_outcome=self._on_outcome,
+            on_submitted=self._precedence.on_submitted,
             on_reachable=self._on_reachable,
             metrics=DeliveryMetrics(self._registry),
         )
@@ -313,6 +329,7 @@ class Operator:
         }
 
     def _on_outcome(self, outcome: DeliveryOutcome) -> None:
+        self._precedence.on_outcome(outcome)
         self._reporter.on_outcome(outcome)
         self._endpoints.count(outcome)
         self._endpoint_queue.add_after(outcome.endpoint, STATUS_SECONDS)

@@ -170,9 +170,9 @@ class Records:
         if self._leading() and not self.outbox.is_closed(record.incident.id):
             # Written by another leader, deleted by somebody, or not as we wrote it. Not now: others of the same
             # resource may follow, and their order is kept only by going on with all of them at once.
-            if not self._learned:
-                self._after(LEARN_SECONDS, self._go_on)
             self._learned.add(record.incident.id)
+            if len(self._learned) == 1:
+                self._after(LEARN_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
         learned = self._learned.copy()

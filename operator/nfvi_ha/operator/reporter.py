@@ -217,7 +217,7 @@ class Reporter:
         notification = self.notification(incident, step)
         self._ledger.expect(notification, self._submitter.matching(notification))
         waiting = _Waiting(incident.id, step)
-        self._waiting.setdefault(_key(resource), []).append(waiting); self._tell_waiting(resource, regardless=True)
+        self._waiting.setdefault(_key(resource), []).append(waiting)
         self._mark(incident.id, 0.0)
         self._after(RECORD_FIRST_SECONDS, lambda: self._waited(resource, waiting))
         log.info(
@@ -256,8 +256,9 @@ class Reporter:
 
     def _tell(self, incident: Incident, step: Step) -> None:
         notification = self.notification(incident, step)
+        # Expected before it is submitted: that there is no room for it is told while it is being submitted.
+        self._ledger.expect(notification, self._submitter.matching(notification))
         endpoints = self._submitter.submit(notification)
-        self._ledger.expect(notification, endpoints)
         self._mark(incident.id, FIRST_WRITE_SECONDS if endpoints else 0.0)
 
     def _stand_in(self, incident: str, step: Step) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -101,7 +101,7 @@ class Watches:
         if (node := _writing_handler(change)) is not None:
             self._world.freshness.heard(node, change.received_at)
         vm = change.new or change.old
-        if vm is None:
+        if vm is None or _same_but_version(change.old, change.new):
             return
         if change.new is None:
             self._do.vm_gone(vm)
@@ -121,7 +121,7 @@ class Watches:
         if (node := _writing_kubelet(change)) is not None:
             self._world.freshness.heard(node, change.received_at)
         pod = change.new or change.old
-        if pod is None:
+        if pod is None or _same_but_version(change.old, change.new):
             return
         self._do.judge(pod.vmi_uid, change.received_at)
         vm = self._world.vms.get(pod.vmi_uid)
@@ -156,6 +156,11 @@ class Watches:
         elif change.old is not None:
             self.secrets.pop(change.old.name, None)
         self._do.secrets_changed()
+
+
+def _same_but_version(old: VmView | PodView | None, new: VmView | PodView | None) -> bool:
+    """Whether nothing changed that anybody here reads: most writes to a VMI are a guest agent's figures."""
+    return old is not None and new is not None and replace(old, resource_version=new.resource_version) == new
 
 
 def _writing_handler(change: Change[VmView]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from nfvi_ha.kube.errors import KubeError
+from nfvi_ha.kube.lease import NotLeader
 
 Key = TypeVar("Key", bound=Hashable)
 log = logging.getLogger(__name__)
@@ -19,7 +20,8 @@ class WorkQueue(Generic[Key]):
 
     Args:
         name: for logs and metrics.
-        work: gathers, decides and acts for one key. Its KubeErrors are expected, others are bugs; both are retried.
+        work: gathers, decides and acts for one key. Its KubeErrors, and that the Lease is not ours, are expected,
+            others are bugs; all are retried.
         concurrency: keys worked on at a time.
         on_error: called with (name, error) for the metric.
         jitter: random factor in [0, 1).
@@ -89,7 +91,7 @@ class WorkQueue(Generic[Key]):
             self._running.add(key)
             try:
                 await self._work(key)
-            except KubeError as error:
+            except (KubeError, NotLeader) as error:
                 self._retry(key, error)
             except Exception as error:
                 # A bug in one key's work must not stop the others'; it is counted and told with its trace.

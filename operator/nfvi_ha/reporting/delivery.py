@@ -33,6 +33,7 @@ class Deliverer:
         on_outcome: Callable[[DeliveryOutcome], None],
         metrics: DeliveryMetrics,
         on_reachable: Callable[[str, bool, str], None] = lambda endpoint, reachable, reason: None,
+        on_submitted: Callable[[Notification, frozenset[str]], None] = lambda notification, endpoints: None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         random: Callable[[], float] = random_module.random,
@@ -45,6 +46,7 @@ class Deliverer:
             on_outcome: Told of every failed attempt and every final state. What it raises is logged and counted.
             metrics: Where to count.
             on_reachable: Told when an endpoint becomes reachable or unreachable: name, reachable, reason. As above.
+            on_submitted: Told of each submit with the endpoints that it is sent to, before anything is sent. As above.
             clock: Monotonic seconds.
             wall_clock: Seconds since 1970, for signatures and stamps.
             random: Uniform in [0, 1), for jitter.
@@ -55,6 +57,7 @@ class Deliverer:
         self._world = World(clock=clock, wall_clock=wall_clock, random=random, connect=connect)
         self._limits = limits
         self._listeners = Listeners(on_outcome=self._guarded(on_outcome), on_reachable=self._guarded(on_reachable))
+        self._on_submitted = self._guarded(on_submitted)
         self._channels: dict[str, Channel] = {}
         self._suspended: frozenset[str] = frozenset()
         self._removals: set[asyncio.Task[None]] = set()
@@ -110,6 +113,7 @@ class Deliverer:
             if (endpoints is None or name in endpoints) and channel.endpoint.matches(notification)
         ]
         if names:
+            self._on_submitted(notification, frozenset(names))
             body, content_type = encode(notification)
             submitted = self._world.clock()
             age = max(0.0, self._world.wall_clock() - notification.time.timestamp())

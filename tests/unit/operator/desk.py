@@ -1,4 +1,4 @@
-"""One operator replica as far as Incidents go: the real parts, with a submitter, an API and a clock in a test's hands."""
+"""One operator replica as far as Incidents go: the real parts, with submitter, API and clock in a test's hands."""
 
 from bisect import insort
 from collections.abc import Callable, Collection, Coroutine

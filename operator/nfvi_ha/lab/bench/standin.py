@@ -27,7 +27,7 @@ from nfvi_ha.lab.watched import Watched
 
 log = logging.getLogger(__name__)
 
-PARALLEL: Final = 8
+PARALLEL: Final = 32
 """VMs brought up at a time."""
 RETRY_SECONDS: Final = 0.2
 LEASE_SECONDS: Final = 10.0
@@ -135,7 +135,7 @@ class StandIn:
             self._spawn(self._bring_up(uid))
 
     async def _bring_up(self, uid: str) -> None:
-        await asyncio.sleep(self._boot_seconds)
+        await asyncio.sleep(self._boot_seconds / 2)
         async with self._slots:
             while (vmi := self._vmis.get(uid)) is not None and not deleting(vmi) and phase_of(vmi) == "":
                 try:
@@ -156,7 +156,9 @@ class StandIn:
         patch = running_patch(pod, Container(uid_of(vmi), now), now)
         if patch is not None:
             await self._kubelet.patch(PODS, name_of(pod), patch, fleet.NAMESPACE, subresource="status")
-        await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), now), fleet.NAMESPACE)
+        # As with a real VM, its pod is seen well before it runs.
+        await asyncio.sleep(self._boot_seconds / 2)
+        await self._handler.replace(VMIS, fleet.running(vmi, node, uid_of(pod), _wall()), fleet.NAMESPACE)
 
     async def _end_pod(self, vmi: JsonObject) -> None:
         """The VMI is gone: so is its pod (nobody collects garbage here)."""
