@@ -5,8 +5,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import Run
 
+from conftest import Run
 from nfvi_ha import __version__
 
 

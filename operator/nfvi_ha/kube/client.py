@@ -90,8 +90,9 @@ class KubeClient:
     ) -> "KubeClient":
         """The same connection pool with another guard.
 
-        ``urgent`` requests do not queue behind the others (a Lease renewal must not wait for 500 creates). Each
-        request first waits for ``before`` (of this lane, else of the one it is made from), then until fewer than ``in_flight`` of this lane are under way.
+        ``urgent`` requests do not queue behind the others (a Lease renewal must not wait for 500 creates). A request
+        first waits for ``before`` (by default that of the lane it is made from), then until fewer than ``in_flight``
+        of this lane are under way.
         Only the client from ``connect`` is to be closed.
         """
         own = MAX_IN_FLIGHT if urgent and in_flight is None else in_flight

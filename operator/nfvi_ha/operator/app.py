@@ -138,6 +138,7 @@ class Operator:
             rank=lambda: self._membership.rank,
             mark=self._mark,
             is_closed=self._records.outbox.is_closed,
+            went_by=self._went_by,
             after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
             on_step=self._tell_step,
             clock=clock,
@@ -292,6 +293,9 @@ class Operator:
             incident=self._records.changed,
             secrets_changed=self._on_secrets,
         )
+
+    def _went_by(self, incident: Incident) -> bool:
+        return not self._records.outbox.is_written(incident.id) and not self._vm_watch.is_there(incident)
 
     def _on_vm_gone(self, vm: VmView) -> None:
         self._vm_watch.forget(vm)

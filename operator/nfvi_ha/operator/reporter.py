@@ -75,6 +75,7 @@ class Reporter:
         rank: this replica's present rank, 0 for the leader.
         mark: asks for an incident's record to be written within so many seconds (a no-op unless leading).
         is_closed: whether an incident's record says that nothing is left to do.
+        went_by: whether an incident without a record is about a fault that is not there any more.
         after: calls something in so many seconds.
         on_step: told of every step that this process makes (for Kubernetes Events).
         clock: time.
@@ -93,6 +94,7 @@ class Reporter:
         rank: Callable[[], int],
         mark: Callable[[str, float], None],
         is_closed: Callable[[str], bool],
+        went_by: Callable[[Incident], bool] = lambda _: False,
         after: Callable[[float, Callable[[], None]], object],
         on_step: Callable[[Incident, Step], None],
         clock: Clock,
@@ -107,6 +109,7 @@ class Reporter:
         self._rank = rank
         self._mark = mark
         self._is_closed = is_closed
+        self._went_by = went_by
         self._after = after
         self._on_step = on_step
         self._clock = clock
@@ -262,9 +265,14 @@ class Reporter:
         self._mark(incident.id, FIRST_WRITE_SECONDS if endpoints else 0.0)
 
     def _stand_in(self, incident: str, step: Step) -> None:
-        """The leader had its time: tell what it did not, and before it what it owes on the same resource."""
+        """The leader had its time: tell what it did not, and before it what it owes on the same resource.
+
+        What went by before our turn, and was recorded by nobody, was never told: there would be nobody to clear it.
+        """
         known = self._book.get(incident)
-        if known is not None:
+        if known is not None and self._went_by(known):
+            self._book.forget(incident)
+        elif known is not None:
             self._finish_in_order(self._book.of_resource(known.fault.resource), known.sequence(step))
 
     def _finish_in_order(self, incidents: Iterable[Incident], last_sequence: int = MAX_SEQUENCE) -> None:

@@ -10,6 +10,7 @@ from nfvi_ha.api.names import KUBEVIRT_CREATED_BY, LABEL_SLOT
 from nfvi_ha.core.detection import Finding, Sight, find_faults
 from nfvi_ha.core.evidence import find_evidence
 from nfvi_ha.core.fault import Evidence, FaultKind, ResourceRef
+from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.views import PodView, VmView
 from nfvi_ha.kube.client import KubeClient
@@ -105,6 +106,14 @@ class VmWatch:
         for incident in self._book.of_resource(resource_of(vm)):
             if incident.fault.resource.uid == vm.uid and incident.fault.kind is not FaultKind.VM_FAILED:
                 self._reporter.clear(incident.id, MESSAGE_ENDED)
+
+    def is_there(self, incident: Incident) -> bool:
+        """Whether an incident's fault is seen now. A VM that left the API took its failure with it, but it did fail."""
+        fault = incident.fault
+        vm = self._world.vms.get(fault.resource.uid)
+        if vm is None:
+            return fault.kind is FaultKind.VM_FAILED or fault.resource.kind != "VirtualMachineInstance"
+        return any(finding.fault.kind is fault.kind for finding in find_faults(self.sight(vm)))
 
     def sight(self, vm: VmView) -> Sight:
         """All that is seen of a VM now."""

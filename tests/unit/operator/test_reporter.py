@@ -390,3 +390,14 @@ def test_the_raise_of_a_fault_carries_the_time_at_which_it_was_seen_whoever_send
     one = heir.deliveries.first("vim-a")
     assert one is not None
     assert one.time == START - timedelta(hours=1) == START - later(3600.0), "expiresAfter counts from there"
+
+
+def test_a_standby_does_not_tell_what_went_by_before_its_turn_and_nobody_recorded(
+    make_desk: Callable[..., Desk], make_fault: MakeFault
+) -> None:
+    standby = make_desk(1)
+    standby.reporter._went_by = lambda _: True
+    standby.reporter.raise_fault(make_fault(), 0.0)
+    standby.later[0][1]()
+    assert standby.deliveries.submitted == []
+    assert list(standby.book) == [], "seen again, it is told again"

@@ -258,3 +258,20 @@ async def test_an_end_that_a_pod_showed_once_stays_proven_when_the_pod_is_gone(c
     scene.world.put_vm(failed, None)
     scene.watch.forget(failed)
     assert scene.watch.evidence(failed) is None
+
+
+async def test_a_fault_is_there_as_long_as_it_is_seen(clock: Clock) -> None:
+    scene = Scene(clock, leads=False)
+    scene.see(replace(RUNNING, paused_reason="PausedIOError"), POD)
+    (paused,) = scene.book
+    assert scene.watch.is_there(paused)
+    scene.see(RUNNING, POD)
+    assert not scene.watch.is_there(paused)
+
+
+async def test_a_failed_vm_that_left_the_api_did_fail(clock: Clock) -> None:
+    scene = Scene(clock, leads=False)
+    scene.see(FAILED, POD)
+    (failed,) = scene.book
+    scene.world.put_vm(FAILED, None)
+    assert scene.watch.is_there(failed)
