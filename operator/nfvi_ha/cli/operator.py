@@ -57,7 +57,7 @@ def run(
     """Run one replica until SIGTERM. Several may run: all report, the one with the Lease changes things."""
     # Imported late: kopf and the Kubernetes client cost a second, which other commands need not pay.
     from nfvi_ha.kube.errors import KubeConfigError
-    from nfvi_ha.operator.app import run_operator
+    from nfvi_ha.operator.run import run_operator
     from nfvi_ha.operator.settings import OperatorSettings
 
     set_up(log_level, log_format)

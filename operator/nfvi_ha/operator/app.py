@@ -1,29 +1,21 @@
 """The operator process: everything is made, wired and started here, and stopped in order."""
 
 import asyncio
-import contextlib
 import gc
 import logging
-import os
 import random
-import signal
 from collections.abc import Coroutine
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
-from nfvi_ha.api.names import API_VERSION
-from nfvi_ha.core.fault import FaultKind
-from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
+from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.views import VmView
 from nfvi_ha.kube.client import KubeClient
-from nfvi_ha.kube.errors import KubeError
 from nfvi_ha.kube.lease import LeaseElector, LeaseMetrics
 from nfvi_ha.kube.membership import Membership
 from nfvi_ha.kube.recorder import EventRecorder, RecorderMetrics
-from nfvi_ha.kube.resources import NAMESPACES
-from nfvi_ha.operator import reasons
 from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.endpoints import EndpointController
 from nfvi_ha.operator.freshness import NodeFreshness
@@ -38,14 +30,14 @@ from nfvi_ha.operator.recovery import RecoveryTeller
 from nfvi_ha.operator.replicaset_controller import ReplicaSetController
 from nfvi_ha.operator.reporter import Reporter
 from nfvi_ha.operator.retention import present
-from nfvi_ha.operator.server import ProbeServer
 from nfvi_ha.operator.set_status import StatusWriter
 from nfvi_ha.operator.settings import LEASE_NAME, OperatorSettings
+from nfvi_ha.operator.story import Story
 from nfvi_ha.operator.vm_actions import VmActions
 from nfvi_ha.operator.vm_watch import VmWatch
 from nfvi_ha.operator.watches import Reactions, Watches
 from nfvi_ha.operator.workqueue import WorkQueue
-from nfvi_ha.operator.world import EndpointEntry, SetEntry, SetKey, World
+from nfvi_ha.operator.world import SetKey, World
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.metrics import DeliveryMetrics
 from nfvi_ha.reporting.outcome import DeliveryOutcome
@@ -66,15 +58,23 @@ COMPONENT: Final = "nfvi-ha.io/operator"
 
 
 class Operator:
-    """One operator replica. Make it on a running loop; ``run`` ends when ``stop`` was called."""
+    """One operator replica. Make it on a running loop; ``run`` ends when ``stop`` is set."""
 
-    def __init__(self, settings: OperatorSettings, client: KubeClient, cluster: str) -> None:
+    def __init__(
+        self,
+        settings: OperatorSettings,
+        client: KubeClient,
+        cluster: str,
+        registry: CollectorRegistry,
+        stop: asyncio.Event,
+    ) -> None:
         self._settings = settings
         self._client = client
-        self._registry = CollectorRegistry()
+        self._registry = registry
         self._tasks: set[asyncio.Task[Any]] = set()
         self._deliverable: frozenset[tuple[str, int]] = frozenset()
-        self._stopping = asyncio.Event()
+        self._stop = stop
+        self._failure: BaseException | None = None
         self._clock = clock = Clock()
         self._metrics = metrics = OperatorMetrics(self._registry)
         self._elector = LeaseElector(
@@ -101,6 +101,7 @@ class Operator:
             settings.identity,
             metrics=RecorderMetrics(self._registry),
         )
+        self._story = Story(self._recorder, self._leads)
         self._world = world = World(NodeFreshness())
         self._book = book = IncidentBook()
         self._ledger = ledger = Ledger()
@@ -121,9 +122,7 @@ class Operator:
             mark=self._mark,
             after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
             on_written=self._on_written,
-            emit=lambda regarding, type_, reason, note: self._recorder.emit(
-                regarding, _event_type(type_), reason, note, "Read"
-            ),
+            emit=lambda regarding, type_, reason, note: self._recorder.emit(regarding, type_, reason, note, "Read"),
             clock=clock,
             metrics=metrics,
             namespace=settings.namespace,
@@ -140,7 +139,7 @@ class Operator:
             is_closed=self._records.outbox.is_closed,
             went_by=self._went_by,
             after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
-            on_step=self._tell_step,
+            on_step=self._story.step,
             clock=clock,
             metrics=metrics,
             cluster=cluster,
@@ -162,7 +161,7 @@ class Operator:
             secrets=self._watches.secrets,
             deliverer=self._deliverer,
             client=changes,
-            emit=self._emit_endpoint,
+            emit=self._story.of_endpoint,
             leading=self._leads,
             clock=clock,
             metrics=metrics,
@@ -174,7 +173,7 @@ class Operator:
             actions=VmActions(changes, world),
             status=self._status,
             teller=RecoveryTeller(book, self._reporter, clock),
-            emit=self._emit_set,
+            emit=self._story.of_set,
             leading=self._leads,
             wake=lambda key, seconds: self._set_queue.add_after(key, seconds),
             clock=clock,
@@ -191,20 +190,13 @@ class Operator:
             watched=lambda: self._kopf.ready,
         )
         self._kopf = KopfThread(self._own_kinds, lambda error: metrics.work_error("kopf", error))
-        self._server = ProbeServer(self._registry, self._not_ready)
-
-    def stop(self) -> None:
-        """Ask for a graceful end."""
-        self._stopping.set()
 
     async def run(self) -> None:
-        """Work until ``stop``; what is under way then gets 5 s.
+        """Work until ``stop`` is set; what is under way then gets 5 s.
 
         Raises:
-            OSError: the port of the probes cannot be used.
+            BaseException: that of a task that must never end and did.
         """
-        port = await self._server.start(self._settings.host, self._settings.port, self._settings.port_file)
-        log.info("operator starts", extra={"identity": self._settings.identity, "port": port})
         for work in (
             self._elector.run(),
             self._membership.run(),
@@ -216,9 +208,11 @@ class Operator:
             self._spawn(work)
         self._kopf.start()
         try:
-            await self._stopping.wait()
+            await self._stop.wait()
         finally:
             await self._end()
+        if self._failure is not None:
+            raise self._failure
 
     async def _begin(self) -> None:
         """Nothing is judged or changed before everything was seen once."""
@@ -262,7 +256,6 @@ class Operator:
             self._recorder.flush(grace),
             self._kopf.stop(grace),
         )
-        await self._server.stop()
 
     def _on_leadership(self, leads: bool) -> None:
         log.info("leadership", extra={"leads": leads, "identity": self._settings.identity})
@@ -351,43 +344,14 @@ class Operator:
         if self._leads():
             self._record_queue.add_after(incident, seconds)
 
-    def _tell_step(self, incident: Incident, step: Step) -> None:
-        """The incident's story as Kubernetes Events on the resource it is about."""
-        if not self._leads():
-            return
-        fault = incident.fault
-        api_version = "kubevirt.io/v1" if fault.resource.kind == "VirtualMachineInstance" else API_VERSION
-        regarding = {
-            "apiVersion": api_version,
-            "kind": fault.resource.kind,
-            "namespace": fault.resource.namespace,
-            "name": fault.resource.name,
-            "uid": fault.resource.uid,
-        }
-        if step.name == STEP_RAISED:
-            self._recorder.emit(
-                regarding, reasons.WARNING, _EVENT_REASONS[fault.kind], f"{fault.cause}: {fault.message}", "Report"
-            )
-        elif step.name == STEP_CLEARED:
-            note = f"{fault.kind}: {step.message} ({incident.id})"
-            self._recorder.emit(regarding, reasons.NORMAL, reasons.FAULT_CLEARED, note, "Recover")
-
-    def _emit_set(self, entry: SetEntry, type_: str, reason: str, note: str) -> None:
-        regarding = _reference("VNFReplicaSet", entry.name, entry.uid) | {"namespace": entry.namespace}
-        self._recorder.emit(regarding, _event_type(type_), reason, note, "Reconcile")
-
-    def _emit_endpoint(self, entry: EndpointEntry, type_: str, reason: str, note: str) -> None:
-        if self._leads():
-            regarding = _reference("VIMEndpoint", entry.name, entry.uid)
-            self._recorder.emit(regarding, _event_type(type_), reason, note, "Deliver")
-
     def _leads(self) -> bool:
         return self._elector.is_leader
 
     def _synced(self) -> bool:
         return self._watches.synced() and self._own_kinds.synced.is_set()
 
-    def _not_ready(self) -> list[str]:
+    def not_ready(self) -> list[str]:
+        """What is missing, in words; empty when there is nothing."""
         missing = [f"informer {name} is not synced" for name in self._watches.unsynced()]
         if not self._own_kinds.synced.is_set() or not self._kopf.ready:
             missing.append("own kinds are not watched")
@@ -410,49 +374,5 @@ class Operator:
             # A loop that must never end has ended: better to be started anew than to be half dead.
             log.critical("operator task failed", exc_info=error)
             self._metrics.work_error("operator", error if isinstance(error, Exception) else RuntimeError(str(error)))
-            self.stop()
-
-
-_EVENT_REASONS: Final = {
-    FaultKind.VM_FAILED: reasons.VM_FAILED,
-    FaultKind.VM_UNREADY: reasons.VM_UNREADY,
-    FaultKind.VM_PAUSED: reasons.VM_PAUSED,
-    FaultKind.REPLICAS_BELOW: reasons.REPLICAS_BELOW,
-}
-
-
-def _reference(kind: str, name: str, uid: str) -> dict[str, str]:
-    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid}
-
-
-def _event_type(type_: str) -> Any:
-    return type_
-
-
-async def run_operator(settings: OperatorSettings) -> None:
-    """Connect and run one replica until SIGTERM or SIGINT.
-
-    Raises:
-        KubeConfigError: no usable credentials.
-        OSError: the port of the probes cannot be used.
-    """
-    if settings.kubeconfig is not None:
-        os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf finds its credentials by itself
-    async with await KubeClient.connect(settings.kubeconfig, user_agent="nfvi-ha-operator") as client:
-        cluster = settings.cluster or await _cluster_id(client)
-        operator = Operator(settings, client, cluster)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, operator.stop)
-        with contextlib.suppress(asyncio.CancelledError):
-            await operator.run()
-
-
-async def _cluster_id(client: KubeClient) -> str:
-    """The uid of namespace kube-system, which every cluster has and no two share."""
-    while True:
-        try:
-            return str((await client.get(NAMESPACES, "kube-system"))["metadata"]["uid"])
-        except KubeError as error:
-            log.warning("API server not reached", extra={"error": str(error)})
-            await asyncio.sleep(0.5)
+            self._failure = error
+            self._stop.set()

@@ -10,6 +10,7 @@ from nfvi_ha.api.conditions import ACCEPTED, REACHABLE, VALID, Condition, with_c
 from nfvi_ha.api.vimendpoint import LastDelivery, VIMEndpointStatus
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import NotFound
+from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.kube.resources import VIMENDPOINTS
 from nfvi_ha.operator import reasons
 from nfvi_ha.operator.clock import Clock
@@ -38,7 +39,7 @@ class EndpointController:
         secrets: Mapping[str, Secret],
         deliverer: Deliverer,
         client: KubeClient,
-        emit: Callable[[EndpointEntry, str, str, str], None],
+        emit: Callable[[EndpointEntry, EventType, str, str], None],
         leading: Callable[[], bool],
         clock: Clock,
         metrics: OperatorMetrics,

@@ -11,6 +11,7 @@ from nfvi_ha.core.retention import Policy, Present
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError
 from nfvi_ha.kube.lease import NotLeader
+from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.operator import reasons
 from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.incident_record import IncidentRecord
@@ -66,7 +67,7 @@ class Records:
         mark: Callable[[str, float], None],
         after: Callable[[float, Callable[[], None]], object],
         on_written: Callable[[str], None],
-        emit: Callable[[JsonObject, str, str, str], None],
+        emit: Callable[[JsonObject, EventType, str, str], None],
         clock: Clock,
         metrics: OperatorMetrics,
         namespace: str,

@@ -15,6 +15,7 @@ from nfvi_ha.core.replicaset.snapshot import SlotRecord, SlotState, Snapshot
 from nfvi_ha.core.replicaset.status import conditions, count
 from nfvi_ha.core.views import VmView
 from nfvi_ha.kube.errors import Conflict
+from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.operator import reasons
 from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.gather import Gatherer
@@ -27,7 +28,7 @@ from nfvi_ha.operator.world import SetEntry, SetKey, World
 
 log = logging.getLogger(__name__)
 
-Emit = Callable[[SetEntry, str, str, str], None]
+Emit = Callable[[SetEntry, EventType, str, str], None]
 """Event on a VNFReplicaSet: entry, type, reason, note."""
 
 

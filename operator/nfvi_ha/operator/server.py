@@ -9,11 +9,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 
 class ProbeServer:
-    """Serves until it is stopped. ``not_ready`` lists what is missing; an answer at all is the proof of life."""
+    """Serves until it is stopped; an answer at all is the proof of life."""
 
-    def __init__(self, registry: CollectorRegistry, not_ready: Callable[[], list[str]]) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._not_ready = not_ready
+        self.not_ready: Callable[[], list[str]] = lambda: ["the API server was not reached yet"]
+        """Lists what is missing before work can be done."""
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int, port_file: str | None) -> int:
@@ -46,7 +47,7 @@ class ProbeServer:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        missing = self._not_ready()
+        missing = self.not_ready()
         return web.Response(text="ok\n") if not missing else web.Response(status=503, text="\n".join(missing) + "\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:

@@ -46,6 +46,7 @@ def test_whole_object_survives_reading_and_writing() -> None:
                 "seenAt": "2026-01-15T10:20:30.412Z",
             }
         ],
+        "seal": "k20260115t102030z:00ff",
     }
 
     assert incident.parse({**INCIDENT, "status": status}).to_json() == {**INCIDENT, "status": status}
