@@ -1,7 +1,6 @@
 """Bad input is refused or marked with reason, field and remedy; everything else goes on."""
 
 import copy
-import json
 from typing import Any
 
 import pytest
@@ -159,21 +158,3 @@ async def test_an_endpoint_works_once_its_secret_comes(world: VnfWorld) -> None:
     finally:
         await world.client.delete(VIMENDPOINTS, name)
         await world.client.delete(SECRETS, name, "nfvi-ha-system")
-
-
-async def test_an_object_nested_too_deep_is_refused_and_delays_nobody_else(world: VnfWorld) -> None:
-    template = copy.deepcopy(TEMPLATE)
-    deep: Obj = {}
-    for _ in range(100):
-        deep = {"x": deep}
-    template["spec"]["hooks"] = deep
-    spec = {"selector": {"matchLabels": {"app": "fw"}}, "template": template}
-    body = {"apiVersion": "nfvi-ha.io/v1alpha1", "kind": "VNFReplicaSet", "metadata": {"name": "deep"}, "spec": spec}
-    # By the standard library and kubectl: our own client does not write such a thing.
-    world.lab.plane.kubectl("create", "--validate=false", "-n", world.namespace, "-f", "-", stdin=json.dumps(body))
-    refused = await world.condition("Accepted", "False", "deep")
-    assert refused["reason"] == "TemplateTooLarge"
-    await world.ready_set(replicas=1)
-    vms = await world.vms()
-    world.faults.kill_vm(vms[0])
-    await world.told("vm.recovered", "fw-0-1")

@@ -36,7 +36,7 @@ async def test_a_lost_vm_that_may_still_run_is_told_held_and_not_replaced(world:
     assert degraded["reason"] == "SlotsHeld"
     # Whatever is asked of the set meanwhile, the slot stays as it is.
     await world.patch_set({"spec": {"replicas": 3}})
-    await world.until_set(lambda obj: obj["status"]["readyReplicas"] == 2, "the other slots are filled")
+    await world.until_set(lambda obj: obj["status"]["replicas"] == 3, "a third slot is opened")
     assert [vm["metadata"]["name"] for vm in await world.all_vms() if "fw-0-" in vm["metadata"]["name"]] == ["fw-0-1"]
     assert "SlotHeld" in await world.event_reasons()
 

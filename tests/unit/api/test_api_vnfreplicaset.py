@@ -231,3 +231,15 @@ def test_percentages_round_so_that_an_update_can_always_go_on(
 
 def test_every_state_of_the_planner_can_be_written() -> None:
     assert {state.value for state in snapshot.SlotState} <= set(get_args(SlotState))
+
+
+def test_a_template_nested_deeper_than_can_be_written_is_refused() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(100):
+        deep = {"x": deep}
+    template = {"metadata": {"labels": {"app": "fw"}}, "spec": {"domain": {}, "hooks": deep}}
+    spec = {"selector": {"matchLabels": {"app": "fw"}}, "template": template}
+    with pytest.raises(InvalidObject) as refused:
+        parse({"metadata": {"name": "fw", "namespace": "n"}, "spec": spec})
+    assert refused.value.reason == "TemplateTooLarge"
+    assert "64 levels" in refused.value.message

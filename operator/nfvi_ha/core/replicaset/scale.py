@@ -61,7 +61,7 @@ def _victim_key(spec: ReplicaSetSpec, view: SlotView) -> tuple[float, ...]:
     occupants = view.occupants
     judged = occupants or view.vms[-1:]
     going = bool(judged) and all(vm.vm.deleting for vm in judged)
-    unhealthy = spec.prefer_unhealthy and not any(vm.ready for vm in occupants)
+    unhealthy = spec.prefer_unhealthy and not any(vm.ready and not vm.fault for vm in occupants)
     created = min((vm.vm.created_at or _NEVER for vm in judged), default=_NEVER).timestamp()
     age_key = {
         ScaleInPolicy.HIGHEST_INDEX: 0.0,

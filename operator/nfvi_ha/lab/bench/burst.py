@@ -25,7 +25,7 @@ from nfvi_ha.lab.bench.usage import Usage
 from nfvi_ha.lab.errors import LabFailed
 
 NOTIFIED_SECONDS: Final = 120.0
-SETTLED_SECONDS: Final = 300.0
+SETTLED_SECONDS: Final = 180.0
 CALM_SECONDS: Final = 0.3
 CALM_CPU_SECONDS: Final = 0.03
 TOUCH_PER_SECOND: Final = 100.0
@@ -113,7 +113,7 @@ class _Bench:
         await self._stage.relay.ask("forget")
         before = await self._mark()
         uids = [vmi["uid"] for vmi in vmis]
-        await self._writer.ask("touch", uids=uids, within=len(uids) / TOUCH_PER_SECOND)
+        await self._writer.ask("touch", SETTLED_SECONDS, uids=uids, within=len(uids) / TOUCH_PER_SECOND)
         await self._calm()
         after = await self._mark()
         seen = await self._stage.relay.ask("tell")
@@ -128,17 +128,19 @@ class _Bench:
         await relay.ask("forget")
         if self._options.direct:
             before = await self._mark()
-            answer = await self._writer.ask("fail", uids=uids, within=self._options.within_seconds)
+            within = self._options.within_seconds
+            answer = await self._writer.ask("fail", SETTLED_SECONDS, uids=uids, within=within)
         else:
             await relay.ask("hold")
-            answer = await self._writer.ask("fail", uids=uids, within=len(uids) / HELD_PER_SECOND)
-            await relay.ask("held", count=len(uids))
+            within = len(uids) / HELD_PER_SECOND
+            answer = await self._writer.ask("fail", SETTLED_SECONDS, uids=uids, within=within)
+            await _until(relay, "held", len(uids))
             await self._calm()
             before = await self._mark()
             await relay.ask("release", within=self._options.within_seconds)
         received = await self._received(set(uids), mark)
         notified = await self._mark()
-        seen = await relay.ask("settled", timeout_seconds=SETTLED_SECONDS, count=len(uids))
+        seen = await _until(relay, "settled", len(uids))
         settled = await self._mark()
         run = self._run(answer["writes"], received, seen)
         run |= {"until_notified": self._cost(before, notified), "until_settled": self._cost(before, settled)}
@@ -245,6 +247,10 @@ class _Bench:
             "apiserver_cpu_seconds": round(after.apiserver.cpu_seconds - before.apiserver.cpu_seconds, 2),
             "etcd_cpu_seconds": round(after.etcd.cpu_seconds - before.etcd.cpu_seconds, 2),
         }
+
+
+async def _until(relay: Part, what: str, count: int) -> dict[str, Any]:
+    return await relay.ask(what, timeout_seconds=SETTLED_SECONDS + 5, count=count, seconds=SETTLED_SECONDS)
 
 
 def _after(began: int, stamps: Any) -> float | None:

@@ -22,6 +22,7 @@ import orjson
 from nfvi_ha.kube.resources import INCIDENTS, VMIS
 from nfvi_ha.lab.bench.part import serve
 from nfvi_ha.lab.controlplane.certificates import Certificates
+from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.objects import JsonObject, name_of, phase_of, uid_of
 
 READ_BYTES: Final = 256 * 1024
@@ -167,12 +168,11 @@ class Relay:
             case "hold":
                 self.valve.hold()
             case "held":
-                await self._until(lambda: self.valve.held_failures() >= int(request["count"]))
+                await self._until(self.valve.held_failures, request)
             case "release":
                 await self.valve.release(float(request["within"]))
             case "settled":
-                count = int(request["count"])
-                await self._until(lambda: min(len(self.journal.created), len(self.journal.delivered)) >= count)
+                await self._until(lambda: min(len(self.journal.created), len(self.journal.delivered)), request)
             case other if other != "tell":
                 raise ValueError(f"no such request: {other}")
         return self.journal.to_json()
@@ -181,10 +181,22 @@ class Relay:
         """On a free loopback port."""
         return await asyncio.start_server(self._connected, "127.0.0.1", 0, ssl=self._as_server, limit=READ_BYTES)
 
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        while not holds():
-            self.journal.changed.clear()
-            await self.journal.changed.wait()
+    async def _until(self, reached: Callable[[], int], request: Json) -> None:
+        """Until so many are reached as the request says."""
+        journal = self.journal
+        try:
+            async with asyncio.timeout(float(request["seconds"])):
+                while reached() < int(request["count"]):
+                    journal.changed.clear()
+                    await journal.changed.wait()
+        except TimeoutError:
+            seen = {
+                "failed": len(journal.failed),
+                "created": len(journal.created),
+                "recorded": len(journal.recorded),
+                "delivered": len(journal.delivered),
+            }
+            raise LabFailed(f"{reached()} of {request['count']} after {request['seconds']} s; seen: {seen}") from None
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
