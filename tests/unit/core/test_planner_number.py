@@ -53,6 +53,12 @@ def test_scale_in_prefers_the_unhealthy_if_asked_to(prefer: bool) -> None:
     ]
 
 
+def test_a_vm_with_an_open_fault_is_unhealthy_though_it_still_says_ready() -> None:
+    vms = (replace(READY[0], fault="PausedIOError"), *READY[1:])
+
+    assert deleted(plan(make_snapshot(*vms, spec=make_spec(replicas=2, prefer_unhealthy=True)))) == [0]
+
+
 @pytest.mark.parametrize("policy", list(ScaleInPolicy))
 @pytest.mark.parametrize("stage", ["asked", "ended"])
 def test_scale_in_goes_on_with_the_slot_it_began_with(policy: ScaleInPolicy, stage: str) -> None:
