@@ -27,7 +27,7 @@ from nfvi_ha.lab.objects import JsonObject, name_of, phase_of, uid_of
 
 READ_BYTES: Final = 256 * 1024
 EVENT_END: Final = b"\n\r\n"
-"""An event is a line of JSON, sent as one HTTP chunk. (Headers end so, too, and pass by themselves.)"""
+"""End of a chunk that ends with a whole event: events are lines of JSON, and one chunk may hold several of them."""
 _CHUNK_HEADER: Final = re.compile(rb"\r\n[0-9a-f]+\r\n(?=[^\r])")
 
 Json = dict[str, Any]
@@ -50,13 +50,13 @@ class Journal:
         self.vmi_events = 0
         self.vmi_bytes = 0
 
-    def note(self, event: JsonObject, size: int, now: int) -> None:
-        """An event is handed over."""
-        kind, obj = event["type"], event["object"]
-        if kind == "BOOKMARK" or kind == "ERROR":
-            return
-        (self._vmi if obj["kind"] == VMIS.kind else self._incident)(kind, obj, size, now)
-        self.changed.set()
+    def note(self, events: list[JsonObject], size: int, now: int) -> None:
+        """These events, of one kind and so many bytes in all, are handed over."""
+        for event in events:
+            kind, obj = event["type"], event["object"]
+            if kind in ("ADDED", "MODIFIED", "DELETED"):
+                (self._vmi if obj["kind"] == VMIS.kind else self._incident)(kind, obj, size // len(events), now)
+                self.changed.set()
 
     def to_json(self) -> Json:
         """As plain JSON."""
@@ -92,8 +92,8 @@ class Journal:
 class _Held:
     piece: bytes
     to: asyncio.StreamWriter
-    failed: str
-    """Uid of the VM that it tells the failure of, if it does."""
+    failed: frozenset[str]
+    """Uids of the VMs that it tells the failure of."""
 
 
 class Valve:
@@ -110,16 +110,16 @@ class Valve:
 
     def held_failures(self) -> int:
         """How many VMs' failures are kept."""
-        return len({held.failed for held in self._held if held.failed})
+        return len(frozenset[str]().union(*(held.failed for held in self._held)))
 
     def take(self, piece: bytes, to: asyncio.StreamWriter) -> None:
         """An event of VMIs came from the API server."""
         if not self._holding:
             self._pass(piece, to)
             return
-        event = parse(piece)
-        failed = event is not None and event["type"] == "MODIFIED" and phase_of(event["object"]) == "Failed"
-        self._held.append(_Held(piece, to, uid_of(event["object"]) if event is not None and failed else ""))
+        changed = [event["object"] for event in events_in(piece) if event["type"] == "MODIFIED"]
+        failed = frozenset(uid_of(vmi) for vmi in changed if phase_of(vmi) == "Failed")
+        self._held.append(_Held(piece, to, failed))
         self._journal.changed.set()
 
     def forget(self, to: asyncio.StreamWriter) -> None:
@@ -141,11 +141,10 @@ class Valve:
         self._holding = False
 
     def _pass(self, piece: bytes, to: asyncio.StreamWriter) -> None:
-        event = parse(piece)
+        events = events_in(piece)
         now = time.monotonic_ns()
         to.write(piece)
-        if event is not None:
-            self._journal.note(event, len(piece), now)
+        self._journal.note(events, len(piece), now)
 
 
 class Relay:
@@ -239,23 +238,18 @@ class _Connection:
             if self._watched == VMIS.plural:
                 self._relay.valve.take(whole, self._writer)
             else:
-                event, now = parse(whole), time.monotonic_ns()
+                events, now = events_in(whole), time.monotonic_ns()
                 self._writer.write(whole)
-                if event is not None:
-                    self._relay.journal.note(event, len(whole), now)
+                self._relay.journal.note(events, len(whole), now)
         return b""
 
 
-def parse(piece: bytes) -> JsonObject | None:
-    """The watch event in a piece of a chunked answer; None if it is something else."""
+def events_in(piece: bytes) -> list[JsonObject]:
+    """The watch events in a piece of a chunked answer (its headers are a piece without any)."""
     start = piece.find(b'{"type"')
     if start < 0:
-        return None
-    try:
-        event: JsonObject = orjson.loads(_CHUNK_HEADER.sub(b"", piece[start:]))
-    except orjson.JSONDecodeError:
-        return None
-    return event
+        return []
+    return [orjson.loads(line) for line in _CHUNK_HEADER.sub(b"", piece[start:]).split(b"\n") if line.strip()]
 
 
 async def _pump(reader: asyncio.StreamReader, through: Callable[[bytes], bytes], writer: asyncio.StreamWriter) -> None:
