@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit chart integration chaos lint format e2e bench crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format e2e bench bench-burst crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ bench: $(READY) ## Latency from SIGKILL to the VIM, 200 kills; JSON in build/ben
 	@mkdir -p build/bench
 	@$(BIN)/nfvi-ha lab run vm-kill -n 200 -o json > build/bench/vm-kill.json
 	@$(BIN)/python -m json.tool build/bench/vm-kill.json | sed -n '/"summary"/,$$p'
+
+bench-burst: $(READY) ## 500 of 1,000 VMIs fail within a second; JSON in build/bench
+	@mkdir -p build/bench
+	@$(BIN)/nfvi-ha lab bench burst -o json > build/bench/burst.json
+	@$(BIN)/python -m json.tool build/bench/burst.json
 
 lint: $(READY) check-generated ## ruff, mypy strict, layers, generated files up to date
 	@$(BIN)/ruff check operator tests e2e

@@ -50,8 +50,8 @@ SWEEP_SECONDS: Final = 30.0
 STATUS_SECONDS: Final = 1.0
 """How far an endpoint's counts in its status may lag."""
 STOP_SECONDS: Final = 5.0
-CHANGES_IN_FLIGHT: Final = 16
-"""Changes sent at once. More make no API server faster, but let Lease renewals wait behind them."""
+CHANGES_IN_FLIGHT: Final = 12
+"""Changes sent at once, and as many records. More make no API server faster, but Lease renewals wait behind them."""
 EXPIRES_SECONDS: Final = 86_400.0
 """Of notifications to an endpoint whose own word on it cannot be read."""
 COMPONENT: Final = "nfvi-ha.io/operator"
@@ -89,11 +89,15 @@ class Operator:
         self._precedence = Precedence(
             clock.monotonic, lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call)
         )
-        # Every change goes through this lane: it is refused when the Lease is not surely ours, and reports go first.
-        changes = client.lane(
-            guard=self._elector.guard(WRITE_MARGIN_SECONDS),
-            before=self._precedence.wait,
-            in_flight=CHANGES_IN_FLIGHT,
+        # Every change goes through one of these: it is refused when the Lease is not surely ours, and reports go first.
+        # Two, so that the records of 500 failures do not stand in line behind the creation of 500 replacements.
+        changes, records = (
+            client.lane(
+                guard=self._elector.guard(WRITE_MARGIN_SECONDS),
+                before=self._precedence.wait,
+                in_flight=CHANGES_IN_FLIGHT,
+            )
+            for _ in range(2)
         )
         self._recorder = EventRecorder(
             client.lane(before=self._precedence.wait),
@@ -112,7 +116,7 @@ class Operator:
             metrics=DeliveryMetrics(self._registry),
         )
         self._records = Records(
-            changes,
+            records,
             book=book,
             ledger=ledger,
             secrets=lambda: self._watches.secrets,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from nfvi_ha.kube.errors import Unavailable
+from nfvi_ha.kube.lease import NotLeader
 from nfvi_ha.operator.workqueue import WorkQueue
 
 
@@ -102,3 +103,19 @@ async def test_of_two_delays_the_shorter_one_counts() -> None:
     queue.add_after("a", 60.0)
     await run_until_idle(queue, lambda: len(worked) == 1)
     assert 0.04 <= worked[0] - began < 10.0
+
+
+async def test_that_the_lease_is_not_ours_is_no_bug_and_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    tried, errors = 0, list[Exception]()
+
+    async def work(_: str) -> None:
+        nonlocal tried
+        tried += 1
+        if tried == 1:
+            raise NotLeader("for 0.2 s only")
+
+    queue = make_queue(work, errors)
+    queue.add("a")
+    await run_until_idle(queue, lambda: tried == 2)
+    assert [type(error) for error in errors] == [NotLeader]
+    assert not [record for record in caplog.records if record.exc_info], "a trace is for bugs"

@@ -93,7 +93,7 @@ class _Bench:
     async def prepare(
         cls, stack: AsyncExitStack, stage: Stage, options: BurstOptions, directory: Path, say: Say
     ) -> "_Bench":
-        """Start writer and observer, make the VNFs, and wait until all VMs are Ready."""
+        """Start the stand-in of the hypervisors, make the VNFs, and wait until all VMs are Ready."""
         kubeconfig, package = str(stage.kubeconfig), __package__
         arguments = [kubeconfig, str(options.vms), str(options.boot_seconds)]
         writer = await Part.start(f"{package}.standin", arguments, directory / "writer.log")
@@ -114,9 +114,9 @@ class _Bench:
         before = await self._mark()
         uids = [vmi["uid"] for vmi in vmis]
         await self._writer.ask("touch", SETTLED_SECONDS, uids=uids, within=len(uids) / TOUCH_PER_SECOND)
+        seen = await _until(self._stage.relay, "touched", len(uids))
         await self._calm()
         after = await self._mark()
-        seen = await self._stage.relay.ask("tell")
         self._vmi_bytes = seen["vmi_event_bytes"]
         return self._cost(before, after)
 

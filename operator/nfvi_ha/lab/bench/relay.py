@@ -92,8 +92,8 @@ class Journal:
 class _Held:
     piece: bytes
     to: asyncio.StreamWriter
-    failed: frozenset[str]
-    """Uids of the VMs that it tells the failure of."""
+    failed: str
+    """Uid of the VM that it tells the failure of, if it does."""
 
 
 class Valve:
@@ -110,16 +110,18 @@ class Valve:
 
     def held_failures(self) -> int:
         """How many VMs' failures are kept."""
-        return len(frozenset[str]().union(*(held.failed for held in self._held)))
+        return len({held.failed for held in self._held if held.failed})
 
     def take(self, piece: bytes, to: asyncio.StreamWriter) -> None:
         """An event of VMIs came from the API server."""
         if not self._holding:
             self._pass(piece, to)
             return
-        changed = [event["object"] for event in events_in(piece) if event["type"] == "MODIFIED"]
-        failed = frozenset(uid_of(vmi) for vmi in changed if phase_of(vmi) == "Failed")
-        self._held.append(_Held(piece, to, failed))
+        lines = lines_in(piece)
+        for part in map(framed, lines) if lines else (piece,):
+            changed = [event["object"] for event in events_in(part) if event["type"] == "MODIFIED"]
+            failed = next((uid_of(vmi) for vmi in changed if phase_of(vmi) == "Failed"), "")
+            self._held.append(_Held(part, to, failed))
         self._journal.changed.set()
 
     def forget(self, to: asyncio.StreamWriter) -> None:
@@ -166,6 +168,8 @@ class Relay:
                 self.journal.clear()
             case "hold":
                 self.valve.hold()
+            case "touched":
+                await self._until(lambda: self.journal.vmi_events, request)
             case "held":
                 await self._until(self.valve.held_failures, request)
             case "release":
@@ -244,12 +248,22 @@ class _Connection:
         return b""
 
 
-def events_in(piece: bytes) -> list[JsonObject]:
-    """The watch events in a piece of a chunked answer (its headers are a piece without any)."""
+def lines_in(piece: bytes) -> list[bytes]:
+    """The lines of JSON in a piece of a chunked answer (its headers are a piece without any)."""
     start = piece.find(b'{"type"')
     if start < 0:
         return []
-    return [orjson.loads(line) for line in _CHUNK_HEADER.sub(b"", piece[start:]).split(b"\n") if line.strip()]
+    return [line for line in _CHUNK_HEADER.sub(b"", piece[start:]).split(b"\n") if line.strip()]
+
+
+def events_in(piece: bytes) -> list[JsonObject]:
+    """The watch events in a piece."""
+    return [orjson.loads(line) for line in lines_in(piece)]
+
+
+def framed(line: bytes) -> bytes:
+    """One event as a chunk of its own."""
+    return b"%x\r\n%s\n\r\n" % (len(line) + 1, line)
 
 
 async def _pump(reader: asyncio.StreamReader, through: Callable[[bytes], bytes], writer: asyncio.StreamWriter) -> None:
