@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -363,8 +363,15 @@ class Operator:
             missing.append("no replica holds the Lease")
         return missing
 
-    def _queue(self, name: str, work: Any, concurrency: int) -> WorkQueue[Any]:
-        return WorkQueue(name, work, concurrency=concurrency, on_error=self._metrics.work_error, jitter=random.random)
+    def _queue(self, name: str, work: Callable[[Any], Awaitable[None]], concurrency: int) -> WorkQueue[Any]:
+        async def after_reports(key: Any) -> None:
+            # Before it is begun, too: what is planned in the middle of a burst would have to be planned again.
+            await self._precedence.wait()
+            await work(key)
+
+        return WorkQueue(
+            name, after_reports, concurrency=concurrency, on_error=self._metrics.work_error, jitter=random.random
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(work)

@@ -8,6 +8,7 @@ pace asked for: the figures are then the operator's own, not those of an API ser
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -28,7 +29,10 @@ NOTIFIED_SECONDS: Final = 120.0
 SETTLED_SECONDS: Final = 180.0
 CALM_SECONDS: Final = 0.3
 CALM_CPU_SECONDS: Final = 0.03
+IDLE_SECONDS: Final = 5.0
 TOUCH_PER_SECOND: Final = 100.0
+QUIET_PER_SECOND: Final = 500.0
+"""As fast as failures come in the burst."""
 HELD_PER_SECOND: Final = 50.0
 TOUCHED_FROM: Final = 100
 """With fewer VMs the quiet events are too few for a CPU clock of 10 ms."""
@@ -110,15 +114,28 @@ class _Bench:
     async def touch(self) -> dict[str, Any]:
         """Changes that mean nothing: what one watch event costs by itself."""
         vmis = await self._settle()
-        await self._stage.relay.ask("forget")
-        before = await self._mark()
-        uids = [vmi["uid"] for vmi in vmis]
+        relay, uids = self._stage.relay, [vmi["uid"] for vmi in vmis]
+        idle_each_second = await self._idle()
+        await relay.ask("forget")
+        await relay.ask("hold")
         await self._writer.ask("touch", SETTLED_SECONDS, uids=uids, within=len(uids) / TOUCH_PER_SECOND)
-        seen = await _until(self._stage.relay, "touched", len(uids))
+        await _until(relay, "kept", len(uids))
+        before, began = await self._mark(), time.monotonic()
+        await relay.ask("release", within=len(uids) / QUIET_PER_SECOND)
         await self._calm()
-        after = await self._mark()
-        self._vmi_bytes = seen["vmi_event_bytes"]
-        return self._cost(before, after)
+        after, took = await self._mark(), time.monotonic() - began
+        self._vmi_bytes = (await relay.ask("tell"))["vmi_event_bytes"]
+        cost = self._cost(before, after)
+        beyond = after.operator.cpu_seconds - before.operator.cpu_seconds - idle_each_second * took
+        beyond_each = round(beyond * 1000 / (after.events - before.events), 3)
+        return cost | {"idle_cpu_ms_each_second": round(idle_each_second * 1000, 1), "beyond_idle_ms": beyond_each}
+
+    async def _idle(self) -> float:
+        """CPU seconds that the operator uses in a second in which nothing happens (Leases of all nodes are renewed)."""
+        pid = self._stage.operator_pid
+        before = Usage.of(pid).cpu_seconds
+        await asyncio.sleep(IDLE_SECONDS)
+        return (Usage.of(pid).cpu_seconds - before) / IDLE_SECONDS
 
     async def burst(self, number: int) -> dict[str, Any]:
         """One burst, from calm until everything about it is written down."""

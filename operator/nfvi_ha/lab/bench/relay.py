@@ -108,6 +108,10 @@ class Valve:
         """Keep events from now on."""
         self._holding = True
 
+    def kept(self) -> int:
+        """How many events are kept."""
+        return len(self._held)
+
     def held_failures(self) -> int:
         """How many VMs' failures are kept."""
         return len({held.failed for held in self._held if held.failed})
@@ -168,8 +172,8 @@ class Relay:
                 self.journal.clear()
             case "hold":
                 self.valve.hold()
-            case "touched":
-                await self._until(lambda: self.journal.vmi_events, request)
+            case "kept":
+                await self._until(self.valve.kept, request)
             case "held":
                 await self._until(self.valve.held_failures, request)
             case "release":

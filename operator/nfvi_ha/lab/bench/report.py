@@ -32,7 +32,7 @@ def show_burst(result: dict[str, Any]) -> None:
         f"{last['all_deliveries_recorded_ms']:.0f} ms; operator {cost['operator_cpu_seconds']:.2f} s CPU"
     )
     rss, quiet = result["operator_rss_mb"], result["quiet_events"]
-    each = "" if quiet is None else f", {quiet['operator_cpu_ms_per_watch_event']} ms CPU per quiet watch event"
+    each = "" if quiet is None else f", {quiet['beyond_idle_ms']} ms CPU per quiet watch event"
     console.print(f"operator: {rss['peak']:.0f} MB at most{each}")
     machine = result["machine"]
     console.print(
