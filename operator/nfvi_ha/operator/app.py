@@ -16,12 +16,10 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.lease import LeaseElector, LeaseMetrics
 from nfvi_ha.kube.membership import Membership
 from nfvi_ha.kube.recorder import EventRecorder, RecorderMetrics
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.endpoints import EndpointController
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.gather import Gatherer
 from nfvi_ha.operator.kopf_thread import KopfThread
-from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.own_kinds import OwnKinds
 from nfvi_ha.operator.precedence import Precedence
@@ -38,9 +36,11 @@ from nfvi_ha.operator.vm_watch import VmWatch
 from nfvi_ha.operator.watches import Reactions, Watches
 from nfvi_ha.operator.workqueue import WorkQueue
 from nfvi_ha.operator.world import SetKey, World
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.metrics import DeliveryMetrics
 from nfvi_ha.reporting.outcome import DeliveryOutcome
+from nfvi_ha.reporting.record.ledger import Ledger
 
 log = logging.getLogger(__name__)
 

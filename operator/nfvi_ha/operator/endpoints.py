@@ -13,9 +13,9 @@ from nfvi_ha.kube.errors import NotFound
 from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.kube.resources import VIMENDPOINTS
 from nfvi_ha.operator import reasons
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.world import EndpointEntry, World
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.endpoint import Endpoint, EndpointRefused, Secret, resolve
 from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState, EndpointStatus

@@ -13,9 +13,9 @@ from nfvi_ha.core.replicaset.snapshot import CreateBlock, SlotRecord, SlotState,
 from nfvi_ha.core.replicaset.spec import BackoffPolicy, ReplicaSetSpec, ScaleInPolicy
 from nfvi_ha.core.replicaset.template import Placement, template_hash
 from nfvi_ha.core.views import VmView
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.vm_watch import resource_of
 from nfvi_ha.operator.world import SetKey, World
+from nfvi_ha.reporting.clock import Clock
 
 _NAME: Final = re.compile(r"-(\d{1,6})-(\d{1,12})$")
 

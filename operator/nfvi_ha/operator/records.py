@@ -13,16 +13,16 @@ from nfvi_ha.kube.errors import KubeError
 from nfvi_ha.kube.lease import NotLeader
 from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.operator import reasons
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.incident_record import IncidentRecord
-from nfvi_ha.operator.intake import IncidentView, Intake, Refusal
-from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
-from nfvi_ha.operator.outbox import Outbox
 from nfvi_ha.operator.reporter import Reporter
 from nfvi_ha.operator.retention import ROUND_SECONDS, Retention
-from nfvi_ha.operator.seal import SECRET_NAME, SealKeeper, SealKeys
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.endpoint import Secret
+from nfvi_ha.reporting.record.incident_record import IncidentRecord
+from nfvi_ha.reporting.record.intake import IncidentView, Intake, Refusal
+from nfvi_ha.reporting.record.ledger import Ledger
+from nfvi_ha.reporting.record.outbox import Outbox
+from nfvi_ha.reporting.record.seal import SECRET_NAME, SealKeeper, SealKeys
 
 JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)

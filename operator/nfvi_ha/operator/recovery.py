@@ -7,11 +7,11 @@ from nfvi_ha.core.fault import Confidence, Fault, FaultKind, ResourceRef, Severi
 from nfvi_ha.core.incident import ActionName, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.replicaset.snapshot import SlotRecord, SlotState, SlotVm, Snapshot
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.reporter import Reporter
 from nfvi_ha.operator.set_status import History
 from nfvi_ha.operator.vm_actions import Outcome
 from nfvi_ha.operator.world import SetKey
+from nfvi_ha.reporting.clock import Clock
 
 CAUSE_BELOW: Final = "ReplicasBelowDesired"
 LOST_STATES: Final = frozenset(

@@ -17,7 +17,6 @@ from nfvi_ha.core.views import VmView
 from nfvi_ha.kube.errors import Conflict
 from nfvi_ha.kube.recorder import EventType
 from nfvi_ha.operator import reasons
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.gather import Gatherer
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.recovery import RecoveryTeller
@@ -25,6 +24,7 @@ from nfvi_ha.operator.set_memory import SetMemory
 from nfvi_ha.operator.set_status import StatusWriter
 from nfvi_ha.operator.vm_actions import Outcome, VmActions, created_name
 from nfvi_ha.operator.world import SetEntry, SetKey, World
+from nfvi_ha.reporting.clock import Clock
 
 log = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from nfvi_ha.core.fault import Fault, ResourceRef
 from nfvi_ha.core.ids import notification_id
 from nfvi_ha.core.incident import STEP_RAISED, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.incident_record import IncidentRecord
-from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
-from nfvi_ha.operator.notifications import notification_for
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.notification import Notification
 from nfvi_ha.reporting.outcome import DEADLINE_PASSED, ENDPOINT_REMOVED, DeliveryOutcome, DeliveryState, EndpointStatus
+from nfvi_ha.reporting.record.incident_record import IncidentRecord
+from nfvi_ha.reporting.record.ledger import Ledger
+from nfvi_ha.reporting.record.notifications import notification_for
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from nfvi_ha.core.retention import Policy, Present, to_delete
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import Conflict, NotFound
 from nfvi_ha.kube.resources import INCIDENTS
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.outbox import Outbox
 from nfvi_ha.operator.world import World
+from nfvi_ha.reporting.clock import Clock
+from nfvi_ha.reporting.record.outbox import Outbox
 
 log = logging.getLogger(__name__)
 

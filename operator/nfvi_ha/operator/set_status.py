@@ -13,9 +13,9 @@ from nfvi_ha.core.replicaset.template import template_hash
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import NotFound
 from nfvi_ha.kube.resources import VNFREPLICASETS
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.gather import placement
 from nfvi_ha.operator.world import SetEntry
+from nfvi_ha.reporting.clock import Clock
 
 JsonObject = dict[str, Any]
 

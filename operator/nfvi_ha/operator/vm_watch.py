@@ -17,9 +17,9 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError, NotFound
 from nfvi_ha.kube.resources import PODS, VMIS
 from nfvi_ha.kube.views import pod_view, vm_view
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.reporter import Reporter
 from nfvi_ha.operator.world import World
+from nfvi_ha.reporting.clock import Clock
 
 log = logging.getLogger(__name__)
 

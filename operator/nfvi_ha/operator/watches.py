@@ -16,9 +16,9 @@ from nfvi_ha.kube.informer import PRIORITY_DEFAULT, PRIORITY_NODES, PRIORITY_VMS
 from nfvi_ha.kube.informer_metrics import InformerMetrics
 from nfvi_ha.kube.resources import INCIDENTS, LEASES, NODES, PODS, SECRETS, VMIS
 from nfvi_ha.kube.views import LeaseView, lease_view, node_view, pod_view, vm_view
-from nfvi_ha.operator.intake import IncidentView
 from nfvi_ha.operator.world import SetKey, World
 from nfvi_ha.reporting.endpoint import Secret
+from nfvi_ha.reporting.record.intake import IncidentView
 
 JsonObject = dict[str, Any]
 NODE_LEASES = "kube-node-lease"

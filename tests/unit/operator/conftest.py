@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
-from nfvi_ha.operator.clock import Clock
+from nfvi_ha.reporting.clock import Clock
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -11,15 +11,15 @@ from nfvi_ha.core.incident import Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.retention import Policy, Present
 from nfvi_ha.kube.errors import KubeError
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.ledger import Ledger
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.records import Records
 from nfvi_ha.operator.reporter import Reporter
-from nfvi_ha.operator.seal import SECRET_NAME
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.endpoint import Secret
 from nfvi_ha.reporting.notification import Notification
 from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState
+from nfvi_ha.reporting.record.ledger import Ledger
+from nfvi_ha.reporting.record.seal import SECRET_NAME
 
 from .api_server import ApiServer, Obj
 from .conftest import START

@@ -9,7 +9,7 @@ import looptime
 from prometheus_client import CollectorRegistry
 
 from nfvi_ha.core.fault import Fault
-from nfvi_ha.operator.clock import Clock
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.outcome import DeliveryOutcome
 from nfvi_ha.reporting.sender import Limits

@@ -12,7 +12,7 @@ from nfvi_ha.api import schema
 from nfvi_ha.core.fault import Fault
 from nfvi_ha.core.incident import STEP_CLEARED, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
-from nfvi_ha.operator.incident_record import DeliveryNote, new_object, read_record, status_of
+from nfvi_ha.reporting.record.incident_record import DeliveryNote, new_object, read_record, status_of
 
 from .conftest import START
 

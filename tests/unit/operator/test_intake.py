@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from nfvi_ha.core.fault import Fault
 from nfvi_ha.core.incident import Step
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.seal import NoSealKey, SealKeeper, SealKeys, spec_digest, status_digest
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.endpoint import Secret
+from nfvi_ha.reporting.record.seal import NoSealKey, SealKeeper, SealKeys, spec_digest, status_digest
 
 from .api_server import ApiServer, Obj
 from .conftest import START

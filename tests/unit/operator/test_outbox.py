@@ -7,9 +7,9 @@ import pytest
 from nfvi_ha.core.fault import Fault
 from nfvi_ha.core.incident import ActionName, Step
 from nfvi_ha.kube.errors import Conflict, NotFound
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.outbox import TERMINATING_SECONDS
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.outcome import DeliveryState
+from nfvi_ha.reporting.record.outbox import TERMINATING_SECONDS
 
 from .api_server import ApiServer
 from .conftest import START, Time

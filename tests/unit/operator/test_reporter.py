@@ -7,10 +7,10 @@ import pytest
 
 from nfvi_ha.core.fault import Fault, FaultKind
 from nfvi_ha.core.incident import Step
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.incident_record import DeliveryNote, IncidentRecord
 from nfvi_ha.operator.reporter import RECORD_FIRST_SECONDS
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.outcome import QUEUE_FULL, DeliveryState
+from nfvi_ha.reporting.record.incident_record import DeliveryNote, IncidentRecord
 
 from .api_server import ApiServer
 from .conftest import START

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.incident import ActionName, Step
 from nfvi_ha.kube.errors import KubeError
-from nfvi_ha.operator.clock import Clock
+from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.notification import Notification
 from nfvi_ha.reporting.outcome import DeliveryState
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from nfvi_ha.core.fault import Fault, FaultKind, ResourceRef
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.retention import Kept, Policy, Present, to_delete
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.retention import ROUND_SECONDS
+from nfvi_ha.reporting.clock import Clock
 
 from .api_server import ApiServer
 from .conftest import START, Time, fault_of

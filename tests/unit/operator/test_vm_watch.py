@@ -12,10 +12,10 @@ from nfvi_ha.core.fault import Fault
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.views import PodView, VmView
 from nfvi_ha.kube.errors import NotFound, Unavailable
-from nfvi_ha.operator.clock import Clock
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.vm_watch import VmWatch
 from nfvi_ha.operator.world import World
+from nfvi_ha.reporting.clock import Clock
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 UID, POD_UID = "vm-uid", "pod-uid"

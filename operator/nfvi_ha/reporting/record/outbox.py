@@ -13,11 +13,11 @@ from nfvi_ha.core.retention import Kept
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from nfvi_ha.kube.resources import INCIDENTS
-from nfvi_ha.operator.clock import Clock
-from nfvi_ha.operator.incident_copy import Copy, copy_of, is_older
-from nfvi_ha.operator.incident_record import IncidentRecord, namespace_of, new_object, status_of
-from nfvi_ha.operator.ledger import Ledger
-from nfvi_ha.operator.seal import STATUS_SEAL, SealKeys, spec_digest, status_digest
+from nfvi_ha.reporting.clock import Clock
+from nfvi_ha.reporting.record.incident_copy import Copy, copy_of, is_older
+from nfvi_ha.reporting.record.incident_record import IncidentRecord, namespace_of, new_object, status_of
+from nfvi_ha.reporting.record.ledger import Ledger
+from nfvi_ha.reporting.record.seal import STATUS_SEAL, SealKeys, spec_digest, status_digest
 
 JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from nfvi_ha.api.kind import ObjectMeta
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.ids import resource_hash
 from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
-from nfvi_ha.operator.seal import NO_PROOF, Proof, spec_digest, status_digest
+from nfvi_ha.reporting.record.seal import NO_PROOF, Proof, spec_digest, status_digest
 
 JsonObject = dict[str, Any]
 

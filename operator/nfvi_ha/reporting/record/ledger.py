@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from nfvi_ha.operator.incident_record import DeliveryNote
 from nfvi_ha.reporting.notification import Notification
 from nfvi_ha.reporting.outcome import DeliveryOutcome
+from nfvi_ha.reporting.record.incident_record import DeliveryNote
 
 PENDING: Final = "Pending"
 _Key = tuple[str, str]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nfvi_ha.api.names import FINALIZER_UNDELIVERED
-from nfvi_ha.operator.incident_record import IncidentRecord
+from nfvi_ha.reporting.record.incident_record import IncidentRecord
 
 
 @dataclass(frozen=True, slots=True)

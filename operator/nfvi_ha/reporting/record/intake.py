@@ -11,8 +11,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from nfvi_ha.operator.incident_record import IncidentRecord, read_record
-from nfvi_ha.operator.seal import SealKeys
+from nfvi_ha.reporting.record.incident_record import IncidentRecord, read_record
+from nfvi_ha.reporting.record.seal import SealKeys
 
 JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)
