@@ -4,6 +4,9 @@ Safety in two sentences. The holder counts its hold from *before* it sent the re
 duration; a candidate takes over only after the record did not change for that duration counted from *after* it read
 the last change, by a write that fails if the record changed since. No clock of another host is ever compared, so
 skew and jumps of wall clocks do not matter; the times in the record are only for people and for telling changes.
+
+A record that is absent shows no changes: between two looks it may have been made, held and deleted again. So nobody
+ever takes the Lease by creating it. Whoever finds none makes one that nobody holds, and competes for that as for any.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ from nfvi_ha.kube.guard import Guard
 from nfvi_ha.kube.resources import LEASES
 
 _ABSENT: Final = "absent"
+UNCLAIMED: Final = "unclaimed"
+"""Holder of a record that was just made: nobody, and yet it must be waited for as for somebody."""
 _RETRY_SECONDS: Final = 0.2
 
 _logger = logging.getLogger(__name__)
@@ -114,7 +119,9 @@ class LeaseElector:
         if self.is_leader:
             return self.identity
         seen = self._observed
-        return "" if seen is None or self._expires_at(seen) <= self._clock() else seen.holder
+        if seen is None or seen.holder == UNCLAIMED or self._expires_at(seen) <= self._clock():
+            return ""
+        return seen.holder
 
     def margin_seconds(self) -> float:
         """For how long the Lease is surely ours, in seconds; <= 0 when it is not."""
@@ -176,8 +183,10 @@ class LeaseElector:
         if seen is None or not self._current or not self._ours(seen):
             seen = await self._read()
         now = self._clock()
-        if self._ours(seen) or self._expires_at(seen) <= now:
-            await self._write(seen, now)
+        if seen.record is None:
+            await self._make()
+        elif self._ours(seen) or self._expires_at(seen) <= now:
+            await self._write(seen, seen.record, now)
 
     async def _read(self) -> _Observed:
         record: JsonObject | None
@@ -187,22 +196,22 @@ class LeaseElector:
             record = None
         return self._observe(record)
 
-    async def _write(self, seen: _Observed, began: float) -> None:
+    async def _make(self) -> None:
+        """Make a record that nobody holds."""
+        body = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"name": self._name, "namespace": self._namespace},
+            "spec": {"holderIdentity": UNCLAIMED, "leaseDurationSeconds": math.ceil(self._duration)},
+        }
+        self._observe(await self._client.create(LEASES, body, self._namespace))
+
+    async def _write(self, seen: _Observed, old: JsonObject, began: float) -> None:
         """Renew or take over. ``began`` is from before the request: the hold is counted from there."""
         self._current = False  # until we know how it went
         spec = self._spec(seen)
         self._tokens = (*self._tokens, spec["renewTime"])[-4:]
-        if seen.record is None:
-            body = {
-                "apiVersion": LEASES.api_version,
-                "kind": LEASES.kind,
-                "metadata": {"name": self._name, "namespace": self._namespace},
-                "spec": spec,
-            }
-            record = await self._client.create(LEASES, body, self._namespace)
-        else:
-            record = await self._client.replace(LEASES, {**seen.record, "spec": spec}, self._namespace)
-        self._observe(record)
+        self._observe(await self._client.replace(LEASES, {**old, "spec": spec}, self._namespace))
         self._current = True
         if not self._released:
             self._hold_until(began + self._duration)
@@ -218,7 +227,7 @@ class LeaseElector:
             "leaseDurationSeconds": math.ceil(self._duration),
             "acquireTime": old.get("acquireTime", now) if ours else now,
             "renewTime": now,
-            "leaseTransitions": transitions if ours or seen.record is None else transitions + 1,
+            "leaseTransitions": transitions if ours or seen.holder == UNCLAIMED else transitions + 1,
         }
 
     def _observe(self, record: JsonObject | None) -> _Observed:
@@ -236,7 +245,7 @@ class LeaseElector:
         return seen.holder == self.identity and seen.print[2] in self._tokens
 
     def _expires_at(self, seen: _Observed) -> float:
-        """When the record may be taken over. A record that is gone may have been deleted under a living holder."""
+        """When the record may be taken over."""
         given_back = seen.record is not None and not seen.holder
         return -math.inf if given_back else seen.at + seen.duration_seconds
 

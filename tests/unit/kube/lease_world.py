@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from nfvi_ha.kube.errors import AlreadyExists, Conflict, NotFound
+from nfvi_ha.kube.lease import UNCLAIMED
 from nfvi_ha.kube.resources import Resource
 
 Json = dict[str, Any]
@@ -56,7 +57,7 @@ class World:
         now = asyncio.get_running_loop().time()
         new = body["spec"]["holderIdentity"]
         holder = self.record["spec"]["holderIdentity"] if self.record is not None else "deleted"
-        if holder and new and holder != new and now - self.written_at < DURATION - 1e-9:
+        if holder and new not in {"", UNCLAIMED} and holder != new and now - self.written_at < DURATION - 1e-9:
             self.too_early.append(f"from {holder} after {now - self.written_at:.3f} s")
         self.written_at = now
         self._version += 1

@@ -7,7 +7,7 @@ from typing import Any
 import looptime
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
@@ -61,6 +61,8 @@ class Replica:
 
 
 @settings(max_examples=15, deadline=None)
+@example(seed=0, rough=0.5, deletions=True)
+@example(seed=359, rough=0.5, deletions=True)
 @given(seed=st.integers(0, 2**32), rough=st.sampled_from([0.0, 0.05, 0.2, 0.5]), deletions=st.booleans())
 def test_never_two_leaders_whatever_network_and_pauses_do(seed: int, rough: float, deletions: bool) -> None:
     async def main() -> None:
