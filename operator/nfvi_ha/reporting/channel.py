@@ -84,6 +84,18 @@ class Channel:
             else:
                 self._take(item)
 
+    def withdraw(self, incident: str) -> None:
+        """Try nothing of an incident any more, without an outcome. A request under way may still deliver its own."""
+        for resource, lane in list(self._lanes.items()):
+            first = lane.first()
+            taken = lane.withdraw(incident)
+            for item in taken:
+                self._pending.discard(item.notification_id)
+            if first in taken:  # it waited for its turn, or for its next attempt
+                self._tasks[resource].cancel()
+                self._tasks[resource] = asyncio.create_task(self._drain(resource, lane))
+        self._show_depth()
+
     def update(self, endpoint: Endpoint) -> None:
         """Go on with other settings: what waits is tried at once, what was parked may be submitted again."""
         self._sender.update(endpoint)
@@ -150,10 +162,15 @@ class Channel:
     async def _drain(self, resource: ResourceKey, lane: Lane) -> None:
         while (item := lane.first()) is not None:
             answer = await self._sender.deliver(item)
-            if answer.verdict is Verdict.RETRY:  # stopped
+            if answer.verdict is not Verdict.RETRY:
+                lane.done()
+                self._finish(item, answer)
+            elif item.withdrawn:
+                lane.done()
+                self._pending.discard(item.notification_id)
+                self._show_depth()
+            else:  # stopped
                 return
-            lane.done()
-            self._finish(item, answer)
         del self._lanes[resource], self._tasks[resource]
 
     def _attempted(self, item: Item, answer: Answer) -> None:

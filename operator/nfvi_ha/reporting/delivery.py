@@ -132,6 +132,15 @@ class Deliverer:
                 )
         return frozenset(names)
 
+    def withdraw(self, incident: str) -> None:
+        """Try nothing of an incident any more: somebody else sees to what is owed of it.
+
+        No outcome is told of what was waiting. A request that is under way is not broken off: its delivery is told, its
+        failure is not followed by another attempt.
+        """
+        for channel in self._channels.values():
+            channel.withdraw(incident)
+
     def matching(self, notification: Notification) -> frozenset[str]:
         """Names of the endpoints whose filter lets it through; nothing is sent."""
         return frozenset(name for name, channel in self._channels.items() if channel.endpoint.matches(notification))

@@ -34,6 +34,10 @@ class Item:
     """Monotonic, when the earlier ones of its resource were done with."""
     attempts: int = 0
     last: Answer | None = None
+    is_under_way: bool = False
+    """A request with it is being answered right now."""
+    withdrawn: bool = False
+    """Somebody else sees to it: no further attempt."""
 
 
 class Lane:
@@ -53,6 +57,14 @@ class Lane:
     def done(self) -> None:
         """The first is delivered, parked or expired."""
         del self._items[0]
+
+    def withdraw(self, incident: str) -> list[Item]:
+        """Take out all of an incident; one that is under way stays, marked, until it is answered."""
+        taken = [item for item in self._items if item.incident == incident]
+        for item in taken:
+            item.withdrawn = True
+        self._items = [item for item in self._items if not item.withdrawn or item.is_under_way]
+        return [item for item in taken if not item.is_under_way]
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)

@@ -104,7 +104,7 @@ class Sender:
         retrying = AsyncRetrying(
             retry=WANTS_RETRY,
             wait=wait_backoff(lambda: self.endpoint, self._world.random, lambda: self._remaining_seconds(item)),
-            stop=lambda _: self._stopping or self._remaining_seconds(item) <= 0,
+            stop=lambda _: self._stopping or item.withdrawn or self._remaining_seconds(item) <= 0,
             sleep=self._sleep,
             retry_error_callback=lambda _: self._gave_up(item),
         )
@@ -149,9 +149,11 @@ class Sender:
             if permit is None and self._remaining_seconds(item) <= 0:
                 return expired(item.last)
         answer: Answer | None = None
+        item.is_under_way = True
         try:
             answer = await self._post(item)
         finally:
+            item.is_under_way = False
             if answer is not None and (asked := capped_retry_after(self.endpoint, answer)) is not None:
                 self._gate.hold(asked)
             self._gate.leave(permit, answer.alive if answer else None, answer.reason if answer else "")
@@ -182,7 +184,8 @@ class Sender:
         return expiry - self._world.clock()
 
     def _gave_up(self, item: Item) -> Answer:
-        return item.last if self._stopping and item.last is not None else expired(item.last)
+        ended = self._stopping or item.withdrawn
+        return item.last if ended and item.last is not None else expired(item.last)
 
     async def _sleep(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
