@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from nfvi_ha.api.duration import parse_duration
-from nfvi_ha.cli.logs import LogFormat, set_up
 from nfvi_ha.core.retention import CLOSED_DEFAULT, Policy
+from nfvi_ha.logs import LogFormat, set_up
 
 
 def build() -> typer.Typer:

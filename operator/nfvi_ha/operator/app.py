@@ -16,6 +16,7 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.lease import LeaseElector, LeaseMetrics
 from nfvi_ha.kube.membership import Membership
 from nfvi_ha.kube.recorder import EventRecorder, RecorderMetrics
+from nfvi_ha.kube.workqueue import WorkQueue
 from nfvi_ha.operator.endpoints import EndpointController
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.gather import Gatherer
@@ -34,7 +35,6 @@ from nfvi_ha.operator.story import Story
 from nfvi_ha.operator.vm_actions import VmActions
 from nfvi_ha.operator.vm_watch import VmWatch
 from nfvi_ha.operator.watches import Reactions, Watches
-from nfvi_ha.operator.workqueue import WorkQueue
 from nfvi_ha.operator.world import SetKey, World
 from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.delivery import Deliverer

@@ -6,7 +6,7 @@ import pytest
 
 from nfvi_ha.kube.errors import Unavailable
 from nfvi_ha.kube.lease import NotLeader
-from nfvi_ha.operator.workqueue import WorkQueue
+from nfvi_ha.kube.workqueue import WorkQueue
 
 
 def make_queue(work: Callable[[str], Awaitable[None]], errors: list[Exception], concurrency: int = 4) -> WorkQueue[str]:

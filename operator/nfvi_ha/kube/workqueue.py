@@ -25,6 +25,7 @@ class WorkQueue(Generic[Key]):
         concurrency: keys worked on at a time.
         on_error: called with (name, error) for the metric.
         jitter: random factor in [0, 1).
+        last_retry_seconds: the longest back-off, before jitter.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class WorkQueue(Generic[Key]):
         concurrency: int,
         on_error: Callable[[str, Exception], None],
         jitter: Callable[[], float],
+        last_retry_seconds: float = LAST_RETRY_SECONDS,
     ) -> None:
         self._name = name
         self._work = work
         self._concurrency = concurrency
         self._on_error = on_error
         self._jitter = jitter
+        self._last_retry_seconds = last_retry_seconds
         self._ready: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._running: set[Key] = set()
@@ -109,7 +112,7 @@ class WorkQueue(Generic[Key]):
         failures = self._failures.get(key, 0) + 1
         self._failures[key] = failures
         self._on_error(self._name, error)
-        seconds = min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16), LAST_RETRY_SECONDS)
+        seconds = min(FIRST_RETRY_SECONDS * 2 ** min(failures - 1, 16), self._last_retry_seconds)
         log.warning(
             "work is tried again",
             extra={"queue": self._name, "key": str(key), "error": str(error), "failures": failures},
