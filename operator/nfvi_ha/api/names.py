@@ -22,6 +22,15 @@ ANNOTATION_REPORT: Final = f"{GROUP}/report"
 # On the Leases by which replicas announce themselves.
 LABEL_MEMBER_OF: Final = f"{GROUP}/member-of"
 
+# On Nodes and on the sentinels' Pods.
+ANNOTATION_ADDRESSES: Final = f"{GROUP}/addresses"
+"""Where it is reached: {"addresses": {network: ip}, "port": n} in JSON."""
+TAINT_HYPERVISOR_FAILED: Final = f"{GROUP}/hypervisor-failed"
+"""NoSchedule, on a hypervisor that a quorum of sentinels judged dead, after that was reported."""
+CONDITION_HYPERVISOR_FAILED: Final = "NfviHaHypervisorFailed"
+"""Node condition that says the same."""
+LABEL_ZONE: Final = "topology.kubernetes.io/zone"
+
 # On Incidents.
 ANNOTATION_HMAC: Final = f"{GROUP}/hmac"
 FINALIZER_UNDELIVERED: Final = f"{GROUP}/undelivered"

@@ -44,7 +44,7 @@ class CacheFile:
         try:
             await asyncio.to_thread(write_private, self._path, content)
         except OSError as error:
-            log.error("cache not written", extra={"path": str(self._path), "error": str(error)})
+            log.warning("cache not written", extra={"path": str(self._path), "error": str(error)})
             return
         self._written = version
 

@@ -57,14 +57,14 @@ class Channel:
             try:
                 data = await reader.readline()
             except ValueError as error:
-                log.error("line left out", extra={"error": str(error)})
+                log.warning("line left out", extra={"error": str(error)})
                 continue
             if not data:
                 return
             try:
                 line = decode_object(data)
             except BadLine as error:
-                log.error("line left out", extra={"error": str(error), "line": data[:200].decode(errors="replace")})
+                log.warning("line left out", extra={"error": str(error), "line": data[:200].decode(errors="replace")})
                 continue
             try:
                 self._on_line(line)

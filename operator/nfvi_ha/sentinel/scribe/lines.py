@@ -108,7 +108,7 @@ def decode(data: bytes) -> FeedLine:
     key, value = line.get("key"), line.get("value")
     name = line.get("put", line.get("drop"))
     try:
-        kind = FeedKind(name)
+        kind = FeedKind(str(name))
     except ValueError as error:
         raise BadLine(f"kind {name!r} is not known") from error
     if not isinstance(key, str):
