@@ -1,0 +1,1 @@
+"""The probes, and the process that runs them."""
