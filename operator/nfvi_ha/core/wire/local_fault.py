@@ -1,6 +1,6 @@
 """Faults as an agent sees them, and the whole current set of them packed into the room that a beat has.
 
-A set is one entry behind the other, each ``u16 length | entry``, so a kind that only a newer agent knows is passed over.
+A set is one entry behind the other, each ``u16 length | entry``, so kinds that only a newer agent knows are skipped.
 """
 
 import struct
