@@ -203,9 +203,9 @@ def _directory(state_dir: Path | None) -> Path:
 def _run(work: Callable[[], Awaitable[T]]) -> T:
     """Run it; what went wrong is one message on stderr and exit code 1."""
     from nfvi_ha.kube.errors import KubeError
+    from nfvi_ha.lab.control import ControlFailed
     from nfvi_ha.lab.controlplane.errors import ControlPlaneError
     from nfvi_ha.lab.errors import LabFailed
-    from nfvi_ha.lab.hypervisor.control import ControlFailed
 
     async def awaited() -> T:
         task = asyncio.ensure_future(work())

@@ -16,8 +16,8 @@ from nfvi_ha.api.names import FINALIZER_EVIDENCE, KUBEVIRT_CREATED_BY
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import NotFound
 from nfvi_ha.kube.resources import NODES, PODS, VMIS
+from nfvi_ha.lab import control
 from nfvi_ha.lab.errors import LabFailed
-from nfvi_ha.lab.hypervisor import control
 from nfvi_ha.lab.hypervisor.machines import LAUNCHER, PROCS, QEMU
 from nfvi_ha.lab.nfvi import Hosts
 from nfvi_ha.lab.objects import JsonObject, condition_of, name_of, namespace_of, pod_down, uid_of

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.objects import condition_of, name_of
 from nfvi_ha.lab.processfile import PROCESS, signal_process, write_identity
+from nfvi_ha.lab.site import SYSFS, Boot, Site
 from nfvi_ha.lab.timings import LabTimings
 
 READY_SECONDS: Final = 60.0
@@ -55,9 +57,17 @@ class Nfvi:
     """Starts the processes below ``directory`` and ends them. All are children of this process and die with it."""
 
     def __init__(
-        self, directory: Path, kubeconfig: Path, nodes: Sequence[NodeSpec], timings: LabTimings, *, seed: int
+        self,
+        directory: Path,
+        kubeconfig: Path,
+        nodes: Sequence[NodeSpec],
+        timings: LabTimings,
+        *,
+        seed: int,
+        site: Site | None = None,
     ) -> None:
         self._directory = directory.resolve()
+        self._site = site or Site()
         self._kubeconfig = kubeconfig.resolve()
         self.nodes = tuple(nodes)
         self.timings = timings
@@ -96,11 +106,33 @@ class Nfvi:
             await asyncio.sleep(0.1)
 
     def start_hypervisor(self, node: NodeSpec) -> None:
-        """Start (or, after a power-off, start again) one hypervisor."""
+        """Start one hypervisor; each start is another boot."""
         directory = self.hosts.directory(node.name)
-        directory.mkdir(parents=True, exist_ok=True)
-        values = {"node": node.to_json(), "directory": str(directory), "seed": self._seed}
+        (directory / SYSFS).mkdir(parents=True, exist_ok=True)
+        boot = Boot(node.name, directory, str(uuid.uuid4()), self._site.address(node.name))
+        values = {
+            "node": node.to_json(),
+            "directory": str(directory),
+            "seed": self._seed,
+            "address": boot.address,
+            "bootID": boot.boot_id,
+            "services": [service.to_json() for service in self._site.services(boot)],
+            "kubeconfig": str(self._site.kubeconfig or self._kubeconfig),
+        }
         self._spawn(node.name, "nfvi_ha.lab.hypervisor", values)
+
+    def power_on(self, name: str) -> None:
+        """Start a hypervisor that was switched off.
+
+        Raises:
+            LabFailed: there is no such hypervisor, or it runs.
+        """
+        node = next((node for node in self.nodes if node.name == name), None)
+        if node is None:
+            raise LabFailed(f"no hypervisor {name!r}; there are: {', '.join(node.name for node in self.nodes)}")
+        if self._daemons[name].alive():
+            raise LabFailed(f"{name} is not off")
+        self.start_hypervisor(node)
 
     async def stop(self) -> None:
         """End all processes; VMs die with their hypervisors."""
@@ -111,9 +143,11 @@ class Nfvi:
         directory = self._directory / "nfvi"
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / f"{name}.json"
-        values = {**values, "kubeconfig": str(self._kubeconfig), "timings": self.timings.to_json()}
+        values = {"kubeconfig": str(self._kubeconfig), **values, "timings": self.timings.to_json()}
         config.write_bytes(orjson.dumps(values))
         argv = [sys.executable, "-m", module, str(config)]
+        if name != CLUSTER and self._site.network is not None:
+            argv = self._site.network.command(name, argv, self.hosts.directory(name) / SYSFS)
         daemon = Daemon.spawn(name, argv, log=directory / f"{name}.log", cwd=directory, detach=False)
         self._daemons[name] = daemon
         if name != CLUSTER:

@@ -15,16 +15,24 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.lab.controlplane.assets import Assets
 from nfvi_ha.lab.controlplane.progress import ProgressSink, silent
+from nfvi_ha.lab.daemons import standins
 from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.network.client import Network, NetworkProcess, describe
+from nfvi_ha.lab.network.plan import Host, Mode
 from nfvi_ha.lab.nfvi import Hosts, Nfvi
 from nfvi_ha.lab.operators import OperatorReplicas, Operators
 from nfvi_ha.lab.setup import apply_crds
+from nfvi_ha.lab.site import Site
 from nfvi_ha.lab.timings import DEFAULT_TIMINGS, LabTimings
 from nfvi_ha.lab.vim import KEY_ID, register_endpoint
 from nfvi_ha.reporting.receiver.record import Record
 from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
 
 ACCESS_FILE: Final = "lab.json"
+NETWORK: Final = "network"
+"""Directory of the networks' process."""
+API_PORT: Final = 6443
+"""Where hosts find the API server on the management network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,11 @@ class LabOptions:
     operators: int = 1
     cpu: str = "16"
     memory: str = "64Gi"
+    sentinels: int = 3
+    agents: bool = True
+    """Whether hypervisors run agents. Without, there are no sentinels either: all detection is by the API."""
+    network: Mode | None = None
+    """How hypervisors are kept apart; None: in namespaces where they are permitted."""
     seed: int = 1
     timings: LabTimings = field(default=DEFAULT_TIMINGS)
 
@@ -45,6 +58,11 @@ class LabOptions:
             for index in range(self.hypervisors)
         ]
 
+    def hosts(self) -> list[Host]:
+        """All hosts that have links."""
+        hypervisors = [Host.hypervisor(node.name, index) for index, node in enumerate(self.nodes())]
+        return [*(Host.sentinel(seat) for seat in range(self.sentinels if self.agents else 0)), *hypervisors]
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {**asdict(self), "timings": self.timings.to_json()}
@@ -52,7 +70,8 @@ class LabOptions:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The reverse of ``to_json``."""
-        return cls(**{**values, "timings": LabTimings.from_json(values["timings"])})
+        network = Mode(values["network"]) if values["network"] else None
+        return cls(**{**values, "network": network, "timings": LabTimings.from_json(values["timings"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +154,19 @@ class Lab:
         """
         root = _prepared(state_dir)
         async with AsyncExitStack() as stack:
+            networks = NetworkProcess(root / NETWORK)
+            stack.push_async_callback(networks.stop)
+            wiring = asyncio.create_task(networks.start(options.hosts(), options.network))
+            stack.push_async_callback(_ended, wiring)
             plane = await ControlPlane.start(root / "control-plane", assets=assets, log=progress)
             stack.push_async_callback(plane.stop)
             key = secrets.token_hex(32)
             receiver = Receiver(ReceiverSettings(keys={KEY_ID: key.encode()}), on_record=on_record)
             url = await receiver.start()
             stack.push_async_callback(receiver.stop)
-            nfvi = Nfvi(root, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed)
+            site = await _site(await wiring, plane, options)
+            progress("lab", describe(site.network))
+            nfvi = Nfvi(root, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed, site=site)
             operators = Operators(root / "operators", plane.kubeconfig, options.operators)
             stack.push_async_callback(nfvi.stop)
             stack.push_async_callback(operators.stop)
@@ -168,6 +193,22 @@ class Lab:
     async def stop(self) -> None:
         """End everything; logs stay in the state directory."""
         await self._stack.aclose()
+
+
+async def _site(network: Network, plane: ControlPlane, options: LabOptions) -> Site:
+    """Where hypervisors find the API server: by way of the management network, so that cutting it cuts that, too."""
+    host, port = await network.relay_to_machine(API_PORT, plane.ports.apiserver)
+    return Site(
+        network=network,
+        hosts={item.name: item for item in options.hosts()},
+        kubeconfig=plane.kubeconfig_through(host, port),
+        services=lambda boot: standins(boot, network.mode),
+    )
+
+
+async def _ended(task: "asyncio.Task[Network]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _prepared(state_dir: Path) -> Path:

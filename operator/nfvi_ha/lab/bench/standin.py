@@ -19,9 +19,10 @@ from nfvi_ha.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 from nfvi_ha.kube.resources import LEASES, NODES, PODS, VMIS
 from nfvi_ha.lab.bench import fleet
 from nfvi_ha.lab.bench.part import serve
-from nfvi_ha.lab.hypervisor.node import LEASE_NAMESPACE, NodeSpec, node_object, node_status
+from nfvi_ha.lab.hypervisor.node import LEASE_NAMESPACE, NodeIdentity, NodeSpec, node_object, node_status
 from nfvi_ha.lab.hypervisor.pod_status import Container, running_patch
 from nfvi_ha.lab.objects import JsonObject, deleting, micro_time, name_of, namespace_of, phase_of, uid_of
+from nfvi_ha.lab.site import LOOPBACK
 from nfvi_ha.lab.vnf import is_ready
 from nfvi_ha.lab.watched import Watched
 
@@ -74,7 +75,7 @@ class StandIn:
         now = _wall()
         with contextlib.suppress(AlreadyExists):
             await self._kubelet.create(NODES, node_object(spec))
-        status = node_status(spec, fleet.boot_id(spec.name), now)
+        status = node_status(spec, NodeIdentity(LOOPBACK, fleet.boot_id(spec.name)), now)
         await self._kubelet.patch(NODES, spec.name, {"status": status}, subresource="status")
         lease = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": {"name": spec.name}}
         with contextlib.suppress(AlreadyExists):

@@ -10,10 +10,15 @@ from nfvi_ha.lab.controlplane.certificates import KeyPair, write_private
 CLUSTER: Final = "nfvi-ha-lab"
 
 
-def write_for_certificate(path: Path, server: str, ca: Path, user: str, pair: KeyPair) -> Path:
-    """Writes (0600) a kubeconfig whose user proves itself by client certificate; returns ``path``."""
+def write_for_certificate(
+    path: Path, server: str, ca: Path, user: str, pair: KeyPair, *, tls_server_name: str = ""
+) -> Path:
+    """Writes (0600) a kubeconfig whose user proves itself by client certificate; returns ``path``.
+
+    ``tls_server_name`` is the name to expect in the server's certificate where ``server`` has another one.
+    """
     credentials = {"client-certificate-data": _encoded(pair.cert), "client-key-data": _encoded(pair.key)}
-    return _write(path, server, ca, user, credentials, namespace="default")
+    return _write(path, server, ca, user, credentials, namespace="default", tls_server_name=tls_server_name)
 
 
 def write_for_token(path: Path, server: str, ca: Path, user: str, token: str, *, namespace: str) -> Path:
@@ -21,12 +26,24 @@ def write_for_token(path: Path, server: str, ca: Path, user: str, token: str, *,
     return _write(path, server, ca, user, {"token": token}, namespace=namespace)
 
 
-def _write(path: Path, server: str, ca: Path, user: str, credentials: dict[str, str], *, namespace: str) -> Path:
+def _write(
+    path: Path,
+    server: str,
+    ca: Path,
+    user: str,
+    credentials: dict[str, str],
+    *,
+    namespace: str,
+    tls_server_name: str = "",
+) -> Path:
+    cluster = {"server": server, "certificate-authority-data": _encoded(ca)}
+    if tls_server_name:
+        cluster["tls-server-name"] = tls_server_name
     context = {"cluster": CLUSTER, "user": user, "namespace": namespace}
     config: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": CLUSTER, "cluster": {"server": server, "certificate-authority-data": _encoded(ca)}}],
+        "clusters": [{"name": CLUSTER, "cluster": cluster}],
         "users": [{"name": user, "user": credentials}],
         "contexts": [{"name": CLUSTER, "context": context}],
         "current-context": CLUSTER,

@@ -21,6 +21,8 @@ from nfvi_ha.lab.controlplane.progress import ProgressSink, silent
 from nfvi_ha.lab.controlplane.servers import APISERVER, CONTROLLER_MANAGER, ETCD, STOP_GRACE_SECONDS, Servers
 
 TOKEN_SECONDS: Final = 24 * 3600
+TLS_NAME: Final = "kubernetes"
+"""One of the names in the server's certificate."""
 
 
 class ControlPlane:
@@ -96,6 +98,12 @@ class ControlPlane:
     def processes(self) -> dict[str, Daemon]:
         """The processes that were started and not stopped, by name."""
         return dict(self._servers.daemons)
+
+    def kubeconfig_through(self, host: str, port: int) -> Path:
+        """The administrator's kubeconfig for those who reach the API server by way of another address."""
+        where = self.layout.kubeconfigs / f"admin.{host}.conf"
+        server, pair = f"https://{host}:{port}", self._servers.certificates.admin
+        return kubeconfig.write_for_certificate(where, server, self.ca, "admin", pair, tls_server_name=TLS_NAME)
 
     async def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig that is the ServiceAccount, by a token valid for a day; it may do what RBAC gives it.

@@ -7,6 +7,7 @@ import orjson
 
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.hypervisor.process import HypervisorConfig, run_hypervisor
+from nfvi_ha.lab.hypervisor.service import Service
 from nfvi_ha.lab.part import run_part
 from nfvi_ha.lab.timings import LabTimings
 
@@ -20,6 +21,9 @@ def main() -> None:
         directory=Path(values["directory"]),
         timings=LabTimings.from_json(values["timings"]),
         seed=values["seed"],
+        address=values["address"],
+        boot_id=values["bootID"],
+        services=[Service.from_json(item) for item in values["services"]],
     )
     run_part(run_hypervisor(config))
 

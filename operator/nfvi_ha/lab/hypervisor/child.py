@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 
 class ChildProcess:
@@ -26,8 +26,19 @@ class ChildProcess:
         asyncio.get_running_loop().add_reader(self._pidfd, self._ended)
 
     @classmethod
-    def start(cls, program: Path, argv: Sequence[str], directory: Path, on_exit: Callable[[], None]) -> Self:
+    def start(
+        cls,
+        program: Path,
+        argv: Sequence[str],
+        directory: Path,
+        on_exit: Callable[[], None],
+        *,
+        env: Mapping[str, str] | None = None,
+        output: BinaryIO | None = None,
+    ) -> Self:
         """Starts ``program`` with the command line ``argv`` (its first word included).
+
+        Without ``env`` it has no environment, without ``output`` what it prints is lost.
 
         Raises:
             OSError: it cannot be started.
@@ -36,10 +47,10 @@ class ChildProcess:
             list(argv),
             executable=program,
             cwd=directory,
-            env={},
+            env=env or {},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output or subprocess.DEVNULL,
+            stderr=output or subprocess.DEVNULL,
         )
         return cls(process, on_exit)
 

@@ -42,6 +42,15 @@ class NodeSpec:
         return cls(**values)
 
 
+@dataclass(frozen=True, slots=True)
+class NodeIdentity:
+    """What a boot of a hypervisor has of its own."""
+
+    address: str
+    """On the management network."""
+    boot_id: str
+
+
 def node_object(spec: NodeSpec) -> JsonObject:
     """The Node as it is first created."""
     return {
@@ -62,7 +71,7 @@ def node_object(spec: NodeSpec) -> JsonObject:
     }
 
 
-def node_status(spec: NodeSpec, boot_id: str, now: datetime) -> JsonObject:
+def node_status(spec: NodeSpec, identity: NodeIdentity, now: datetime) -> JsonObject:
     """The status of a kubelet that has just come up."""
     resources = {
         "cpu": spec.cpu,
@@ -77,11 +86,11 @@ def node_status(spec: NodeSpec, boot_id: str, now: datetime) -> JsonObject:
         "capacity": resources,
         "allocatable": resources,
         "conditions": ready_conditions(conditions, now),
-        "addresses": [{"type": "Hostname", "address": spec.name}, {"type": "InternalIP", "address": "127.0.0.1"}],
+        "addresses": [{"type": "Hostname", "address": spec.name}, {"type": "InternalIP", "address": identity.address}],
         "nodeInfo": {
             "machineID": uuid.uuid5(uuid.NAMESPACE_DNS, spec.name).hex,
             "systemUUID": str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{spec.name}.nfvi-ha-lab")),
-            "bootID": boot_id,
+            "bootID": identity.boot_id,
             "architecture": "amd64",
             "operatingSystem": "linux",
             "osImage": "nfvi-ha lab hypervisor",
@@ -108,14 +117,20 @@ class NodeAgent:
     """Registers the node, renews its Lease, keeps it Ready, and refreshes KubeVirt's heartbeat."""
 
     def __init__(
-        self, kubelet: KubeClient, handler: KubeClient, spec: NodeSpec, timings: LabTimings, random: Random
+        self,
+        kubelet: KubeClient,
+        handler: KubeClient,
+        spec: NodeSpec,
+        identity: NodeIdentity,
+        timings: LabTimings,
+        random: Random,
     ) -> None:
         self._kubelet = kubelet
         self._handler = handler
         self._spec = spec
         self._timings = timings
         self._random = random
-        self._boot_id = str(uuid.UUID(int=random.getrandbits(128), version=4))
+        self._identity = identity
         self._node_uid = ""
 
     async def register(self) -> None:
@@ -132,7 +147,7 @@ class NodeAgent:
         now = _wall()
         await self._renew_lease()
         await self._beat()
-        status = node_status(self._spec, self._boot_id, now)
+        status = node_status(self._spec, self._identity, now)
         await self._kubelet.patch(NODES, self._spec.name, {"status": status}, subresource="status")
 
     async def run(self) -> None:

@@ -5,6 +5,7 @@ freezes the node's handlers while its VMs run on, and SIGKILL to the group is th
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,11 +13,12 @@ from typing import Any
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.recorder import EventRecorder
-from nfvi_ha.lab.hypervisor import control
+from nfvi_ha.lab import control
 from nfvi_ha.lab.hypervisor.handler import VirtHandler
 from nfvi_ha.lab.hypervisor.kubelet import Kubelet
 from nfvi_ha.lab.hypervisor.machines import Machines
-from nfvi_ha.lab.hypervisor.node import NodeAgent, NodeSpec
+from nfvi_ha.lab.hypervisor.node import NodeAgent, NodeIdentity, NodeSpec
+from nfvi_ha.lab.hypervisor.service import Service, run_service
 from nfvi_ha.lab.timings import LabTimings
 
 
@@ -29,6 +31,10 @@ class HypervisorConfig:
     directory: Path
     timings: LabTimings
     seed: int
+    address: str
+    """Its own on the management network."""
+    boot_id: str
+    services: Sequence[Service]
 
 
 async def run_hypervisor(config: HypervisorConfig) -> None:
@@ -43,18 +49,23 @@ async def run_hypervisor(config: HypervisorConfig) -> None:
         recorder = EventRecorder(handler_client, "virt-handler", name)
         handler = VirtHandler(handler_client, recorder, name, machines, config.timings, random)
         kubelet = Kubelet(kubelet_client, name, machines, config.timings, random, handler.launcher_changed)
-        agent = NodeAgent(kubelet_client, handler_client, config.node, config.timings, random)
+        identity = NodeIdentity(config.address, config.boot_id)
+        agent = NodeAgent(kubelet_client, handler_client, config.node, identity, config.timings, random)
         try:
-            async with control.serve(config.directory, lambda request: _answer(handler, request)):
+            async with (
+                control.serve(config.directory, lambda request: _answer(handler, request)),
+                asyncio.TaskGroup() as group,
+            ):
+                for service in config.services:
+                    group.create_task(run_service(service, config.directory))
                 await agent.register()
-                async with asyncio.TaskGroup() as group:
-                    for part in (recorder.run, kubelet.run, handler.run, agent.run):
-                        group.create_task(part())
+                for part in (recorder.run, kubelet.run, handler.run, agent.run):
+                    group.create_task(part())
         finally:
             machines.kill_all()
 
 
-def _answer(handler: VirtHandler, request: dict[str, Any]) -> dict[str, Any]:
+async def _answer(handler: VirtHandler, request: dict[str, Any]) -> dict[str, Any]:
     match request["do"]:
         case "io-error" | "io-recovered" as what:
             if handler.set_io_error(request["vmi"], present=what == "io-error"):

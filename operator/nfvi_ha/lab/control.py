@@ -1,13 +1,13 @@
-"""The hypervisor's control socket: the faults that no signal can make (an I/O error of a disk that is not there).
+"""Control sockets of the lab's processes: the faults that no signal can make, asked for by whoever runs a scenario.
 
-One JSON object per line in, one per line out. The socket lies in the node's own directory.
+One JSON object per line in, one per line out. The socket lies in the directory of the process that serves it.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 SOCKET: Final = "control.sock"
 _TIMEOUT_SECONDS: Final = 5.0
 
-Answer = Callable[[dict[str, Any]], dict[str, Any]]
+Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 class ControlFailed(Exception):  # noqa: N818 - says what happened
-    """The hypervisor did not do what it was asked; the message says why."""
+    """The process did not do what it was asked; the message says why."""
 
 
 @contextlib.asynccontextmanager
@@ -33,7 +33,7 @@ async def serve(directory: Path, answer: Answer) -> AsyncIterator[None]:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(orjson.dumps(_answered(answer, line)) + b"\n")
+                writer.write(orjson.dumps(await _answered(answer, line)) + b"\n")
                 await writer.drain()
         except OSError as error:
             log.info("control connection broke: %s", error)
@@ -47,21 +47,23 @@ async def serve(directory: Path, answer: Answer) -> AsyncIterator[None]:
         yield
 
 
-def _answered(answer: Answer, line: bytes) -> dict[str, Any]:
+async def _answered(answer: Answer, line: bytes) -> dict[str, Any]:
     try:
-        return answer(orjson.loads(line))
+        return await answer(orjson.loads(line))
     except (ValueError, KeyError, TypeError) as error:
-        return {"error": f"cannot be understood: {error}"}
+        return {"error": f"cannot be understood: {error!r}"}
+    except OSError as error:
+        return {"error": str(error)}
 
 
-async def ask(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Ask the hypervisor that lives in the directory.
+async def ask(directory: Path, request: dict[str, Any], timeout_seconds: float = _TIMEOUT_SECONDS) -> dict[str, Any]:
+    """Ask the process that lives in the directory.
 
     Raises:
-        ControlFailed: no answer within 5 s (a frozen hypervisor answers nothing), or the answer is an error.
+        ControlFailed: no answer in time (a frozen process answers nothing), or the answer is an error.
     """
     try:
-        async with asyncio.timeout(_TIMEOUT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             with _short(directory) as path:
                 reader, writer = await asyncio.open_unix_connection(path)
             try:
@@ -70,9 +72,9 @@ async def ask(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
             finally:
                 writer.close()
     except (OSError, ValueError, TimeoutError) as error:
-        raise ControlFailed(f"hypervisor at {directory} does not answer: {error!r}") from error
+        raise ControlFailed(f"the process of {directory} does not answer: {error!r}") from error
     if "error" in answer:
-        raise ControlFailed(f"hypervisor at {directory}: {answer['error']}")
+        raise ControlFailed(f"the process of {directory}: {answer['error']}")
     return answer
 
 
