@@ -1,7 +1,7 @@
 """Heartbeats: each carries the whole current set of local faults, so a lost datagram loses nothing.
 
 Body: ``u8 length, node | sequence u64 | lag u16 | network u8 | flags u8 | watchdog u8 | boot id 16 | incarnation u64 |
-episode u32 | fault generation u32 | inventory generation u32 | 3 nonces u64 | faults to the end``. What differs in every
+episode u32 | fault generation u32 | inventory generation u32 | 3 nonces u64 | faults to the end``. What differs in each
 beat comes first: as long as all behind it is, byte for byte, what the last beat had, nothing of it need be decoded.
 """
 

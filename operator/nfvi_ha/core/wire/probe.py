@@ -7,9 +7,9 @@ that a target can have.
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
+from nfvi_ha.core.verdict.inputs import Method, Outcome
 from nfvi_ha.core.wire.body import Data, Reader, Writer
 from nfvi_ha.core.wire.errors import BadFrame, OutOfRange, Reason
 from nfvi_ha.core.wire.frame import FrameKind, seal, unseal
@@ -19,27 +19,23 @@ MAX_TARGETS: Final = 8
 MAX_TCP_PORTS: Final = 8
 _LENGTHS: Final = {4: 4, 6: 16}
 _VERSION_OF: Final = {4: 4, 16: 6}
+_METHODS: Final = {Method.TCP: 1, Method.ICMP: 2, Method.UDP: 3}
+_OUTCOMES: Final = {Outcome.ACCEPTED: 1, Outcome.ANSWERED: 2, Outcome.REFUSED: 3, Outcome.SILENT: 4}
+_METHOD_OF: Final = {code: method for method, code in _METHODS.items()}
+_OUTCOME_OF: Final = {code: outcome for outcome, code in _OUTCOMES.items()}
 
-
-class Method(IntEnum):
-    """How a node is tried."""
-
-    TCP = 1
-    ICMP = 2
-    UDP = 3
-    """The agent's echo."""
-
-
-class Outcome(IntEnum):
-    """What came back."""
-
-    ACCEPTED = 1
-    """A TCP connection was accepted."""
-    ANSWERED = 2
-    """An echo came back."""
-    REFUSED = 3
-    """A TCP connection was refused: only a kernel is proven."""
-    SILENT = 4
+__all__ = [
+    "Found",
+    "Method",
+    "Outcome",
+    "ProbeRequest",
+    "ProbeResult",
+    "Target",
+    "decode_probe_request",
+    "decode_probe_result",
+    "encode_probe_request",
+    "encode_probe_result",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +119,12 @@ def encode_probe_result(result: ProbeResult, key: bytes, key_id: int, cluster: b
     Raises:
         OutOfRange: a field cannot hold its value.
     """
-    if len(result.results) > MAX_TARGETS * len(Method):
+    if len(result.results) > MAX_TARGETS * len(_METHODS):
         raise OutOfRange(f"probe result with {len(result.results)} results")
     writer = Writer().name(result.node, "node").number(result.request_id, 8, "request_id").name(result.target, "target")
     for found in result.results:
-        writer.number(found.network, 1, "network").number(found.method, 1, "method")
-        writer.number(found.outcome, 1, "outcome")
+        writer.number(found.network, 1, "network").number(_METHODS[found.method], 1, "method")
+        writer.number(_OUTCOMES[found.outcome], 1, "outcome")
     return seal(FrameKind.PROBE_RESULT, writer.done(), key, key_id, cluster)
 
 
@@ -141,7 +137,7 @@ def decode_probe_result(data: Data, key: bytes, cluster: bytes | None = None) ->
     reader = Reader(unseal(data, FrameKind.PROBE_RESULT, key, cluster))
     node, request_id, target = reader.name(), reader.number(8), reader.name()
     results = tuple(_results(reader))
-    if len(results) > MAX_TARGETS * len(Method):
+    if len(results) > MAX_TARGETS * len(_METHODS):
         raise BadFrame(Reason.BODY, f"probe result with {len(results)} results")
     return ProbeResult(node, request_id, target, results)
 
@@ -174,7 +170,6 @@ def _targets(reader: Reader) -> Iterable[Target]:
 def _results(reader: Reader) -> Iterable[Found]:
     while reader.more():
         network, method, outcome = reader.number(1), reader.number(1), reader.number(1)
-        try:
-            yield Found(network, Method(method), Outcome(outcome))
-        except ValueError as error:
-            raise BadFrame(Reason.BODY, f"method {method}, outcome {outcome}") from error
+        if method not in _METHOD_OF or outcome not in _OUTCOME_OF:
+            raise BadFrame(Reason.BODY, f"method {method}, outcome {outcome}")
+        yield Found(network, _METHOD_OF[method], _OUTCOME_OF[outcome])

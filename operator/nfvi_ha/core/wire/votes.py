@@ -1,9 +1,9 @@
 """What sentinels tell each other, signed with the vote key: that they live, what they think, what they delivered."""
 
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 from typing import Final
 
+from nfvi_ha.core.verdict.inputs import Opinion, Reach, Vote
 from nfvi_ha.core.wire.body import MAX_NAME_BYTES, Data, Reader, Writer
 from nfvi_ha.core.wire.errors import BadFrame, OutOfRange, Reason
 from nfvi_ha.core.wire.frame import FrameKind, seal, unseal
@@ -13,25 +13,8 @@ _READY: Final = 1
 _ABSTAINING: Final = 2
 _MASS: Final = 4
 _ID_BYTES: Final = 255
-
-
-class Opinion(IntEnum):
-    """What a seat thinks of a node."""
-
-    SILENT = 1
-    REACHABLE = 2
-    ABSTAIN = 3
-
-
-class Reached(IntFlag):
-    """By what a node was reached."""
-
-    BEAT = 1
-    TCP = 2
-    ICMP = 4
-    UDP = 8
-    PEER = 16
-    """By a peer, not by the seat itself."""
+_OPINIONS: Final = {Opinion.SILENT: 1, Opinion.REACHABLE: 2, Opinion.ABSTAIN: 3}
+_OPINION_OF: Final = {code: opinion for opinion, code in _OPINIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +23,9 @@ class SeatBeat:
 
     seat: int
     incarnation: int
-    """Wall clock of its start, ns since 1970."""
+    """Wall clock of its start, ns since 1970; more than in its last life, whatever the clock did."""
     sequence: int
-    """One counter for all frames of a seat to its fellows."""
+    """Grows with every frame of this kind. The same frame over two networks has the same."""
     nonce: int
     """Its own start nonce, for the others to repeat."""
     governed: int
@@ -60,19 +43,10 @@ class SeatBeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """What a seat thinks of one node."""
+class VoteFrame:
+    """A vote on its way, with what proves that it is fresh."""
 
-    seat: int
-    incarnation: int
-    sequence: int
-    node: str
-    boot_id: str
-    """Of the node's last life that this seat knows of; "" when it knows none."""
-    opinion: Opinion
-    by: Reached
-    """By what it was reached since it fell silent; ``Reached(0)`` by nothing."""
-    episode: int
+    vote: Vote
     nonces: Nonces = UNKNOWN
 
 
@@ -94,7 +68,8 @@ def encode_seat_beat(beat: SeatBeat, key: bytes, key_id: int, cluster: bytes) ->
     Raises:
         OutOfRange: a field cannot hold its value.
     """
-    writer = _head(beat).number(beat.nonce, 8, "nonce").number(beat.governed, 2, "governed")
+    writer = _head(beat.seat, beat.incarnation, beat.sequence, beat.nonces)
+    writer.number(beat.nonce, 8, "nonce").number(beat.governed, 2, "governed")
     writer.number(beat.up, 2, "up").number(beat.silent, 2, "silent")
     writer.number(_READY * beat.ready | _ABSTAINING * beat.abstaining | _MASS * beat.mass, 1, "bits")
     return seal(FrameKind.SEAT_BEAT, writer.done(), key, key_id, cluster)
@@ -115,18 +90,20 @@ def decode_seat_beat(data: Data, key: bytes, cluster: bytes | None = None) -> Se
     return SeatBeat(seat, incarnation, sequence, nonce, governed, up, silent, ready, abstaining, mass, nonces)
 
 
-def encode_vote(vote: Vote, key: bytes, key_id: int, cluster: bytes) -> bytes:
+def encode_vote(frame: VoteFrame, key: bytes, key_id: int, cluster: bytes) -> bytes:
     """To a datagram.
 
     Raises:
         OutOfRange: a field cannot hold its value.
     """
-    writer = _head(vote).name(vote.node, "node").uuid(vote.boot_id, "boot_id")
-    writer.number(vote.opinion, 1, "opinion").number(vote.by, 1, "by").number(vote.episode, 4, "episode")
+    vote = frame.vote
+    writer = _head(vote.seat, vote.incarnation, vote.sequence, frame.nonces)
+    writer.name(vote.node, "node").uuid(vote.boot_id, "boot_id").number(_OPINIONS[vote.opinion], 1, "opinion")
+    writer.number(vote.by, 1, "by").number(vote.dark, 4, "dark").number(vote.episode, 4, "episode")
     return seal(FrameKind.VOTE, writer.done(), key, key_id, cluster)
 
 
-def decode_vote(data: Data, key: bytes, cluster: bytes | None = None) -> Vote:
+def decode_vote(data: Data, key: bytes, cluster: bytes | None = None) -> VoteFrame:
     """From a datagram, authentic by its tag.
 
     Raises:
@@ -134,10 +111,13 @@ def decode_vote(data: Data, key: bytes, cluster: bytes | None = None) -> Vote:
     """
     reader = Reader(unseal(data, FrameKind.VOTE, key, cluster))
     seat, incarnation, sequence, nonces = _read_head(reader)
-    node, boot_id, opinion = reader.name(), reader.uuid(), _opinion(reader.number(1))
-    by, episode = Reached(reader.number(1)), reader.number(4)
+    node, boot_id, opinion = reader.name(), reader.uuid(), reader.number(1)
+    by, dark, episode = Reach(reader.number(1)), reader.number(4), reader.number(4)
     reader.end()
-    return Vote(seat, incarnation, sequence, node, boot_id, opinion, by, episode, nonces)
+    if opinion not in _OPINION_OF:
+        raise BadFrame(Reason.BODY, f"opinion {opinion}")
+    vote = Vote(seat, incarnation, sequence, node, boot_id, _OPINION_OF[opinion], by, dark, episode)
+    return VoteFrame(vote, nonces)
 
 
 def encode_told(told: Told, key: bytes, key_id: int, cluster: bytes) -> bytes:
@@ -146,7 +126,8 @@ def encode_told(told: Told, key: bytes, key_id: int, cluster: bytes) -> bytes:
     Raises:
         OutOfRange: a field cannot hold its value, or there are more endpoints than fit (``told_parts`` splits them).
     """
-    writer = _head(told).text(told.notification_id, _ID_BYTES, "notification_id", shortest=1)
+    writer = _head(told.seat, told.incarnation, told.sequence, told.nonces)
+    writer.text(told.notification_id, _ID_BYTES, "notification_id", shortest=1)
     for endpoint in told.endpoints:
         writer.name(endpoint, "endpoint")
     return seal(FrameKind.TOLD, writer.done(), key, key_id, cluster)
@@ -180,19 +161,11 @@ def told_parts(endpoints: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [tuple(group) for group in groups]
 
 
-def _opinion(value: int) -> Opinion:
-    try:
-        return Opinion(value)
-    except ValueError as error:
-        raise BadFrame(Reason.BODY, f"opinion {value}") from error
-
-
-def _head(frame: SeatBeat | Vote | Told) -> Writer:
-    if not 0 <= frame.seat < SEATS:
-        raise OutOfRange(f"seat: {frame.seat}")
-    writer = Writer().number(frame.seat, 1, "seat").number(frame.incarnation, 8, "incarnation")
-    writer.number(frame.sequence, 8, "sequence")
-    write_nonces(writer, frame.nonces)
+def _head(seat: int, incarnation: int, sequence: int, nonces: Nonces) -> Writer:
+    if not 0 <= seat < SEATS:
+        raise OutOfRange(f"seat: {seat}")
+    writer = Writer().number(seat, 1, "seat").number(incarnation, 8, "incarnation").number(sequence, 8, "sequence")
+    write_nonces(writer, nonces)
     return writer
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
+from nfvi_ha.core.verdict.inputs import Opinion, Reach, Vote
 from nfvi_ha.core.wire import answer, beat, echo, goodbye, inventory, probe, votes
 from nfvi_ha.core.wire.frame import FrameKind, cluster_id
 from nfvi_ha.core.wire.keys import node_key
@@ -157,16 +158,20 @@ SEAT_BEATS = st.builds(
     nonces=NONCES,
 )
 VOTES = st.builds(
-    votes.Vote,
-    seat=SEATS,
-    incarnation=number(64),
-    sequence=number(64),
-    node=NAMES,
-    boot_id=BOOTS | st.just(""),
-    opinion=st.sampled_from(votes.Opinion),
-    by=number(5).map(votes.Reached),
-    episode=number(32),
-    nonces=NONCES,
+    votes.VoteFrame,
+    st.builds(
+        Vote,
+        seat=SEATS,
+        incarnation=number(64),
+        sequence=number(64),
+        node=NAMES,
+        boot_id=BOOTS | st.just(""),
+        opinion=st.sampled_from(Opinion),
+        by=number(5).map(Reach),
+        dark=number(32),
+        episode=number(32),
+    ),
+    NONCES,
 )
 TOLDS = st.builds(
     votes.Told,

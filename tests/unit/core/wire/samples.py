@@ -3,6 +3,7 @@
 from typing import Any
 
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
+from nfvi_ha.core.verdict.inputs import Opinion, Reach, Vote
 from nfvi_ha.core.wire.answer import Answer
 from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog
 from nfvi_ha.core.wire.echo import EchoReply, EchoRequest
@@ -11,7 +12,7 @@ from nfvi_ha.core.wire.goodbye import Goodbye, GoodbyeReason
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, pack_entries
 from nfvi_ha.core.wire.local_fault import LocalFault, pack
 from nfvi_ha.core.wire.probe import Found, Method, Outcome, ProbeRequest, ProbeResult, Target
-from nfvi_ha.core.wire.votes import Opinion, Reached, SeatBeat, Told, Vote
+from nfvi_ha.core.wire.votes import SeatBeat, Told, VoteFrame
 from tests.unit.core.wire.frames import BOOT, NODE
 
 NONCES = (0x1111111111111111, 0x2222222222222222, 0x3333333333333333)
@@ -95,6 +96,8 @@ SAMPLES: dict[FrameKind, Any] = {
         (Found(0, Method.TCP, Outcome.REFUSED), Found(1, Method.UDP, Outcome.SILENT)),
     ),
     FrameKind.SEAT_BEAT: SeatBeat(1, INCARNATION, 7, NONCES[1], 1000, 998, 2, True, True, False, NONCES),
-    FrameKind.VOTE: Vote(1, INCARNATION, 8, "worker-2", BOOT, Opinion.REACHABLE, Reached.TCP | Reached.PEER, 4, NONCES),
+    FrameKind.VOTE: VoteFrame(
+        Vote(1, INCARNATION, 8, "worker-2", BOOT, Opinion.REACHABLE, Reach.TCP | Reach.LEFT, 0b10, 4), NONCES
+    ),
     FrameKind.TOLD: Told(1, INCARNATION, 9, "hypervisor-failed-1f6ac3.0", ("vim-a", "vim-b"), NONCES),
 }

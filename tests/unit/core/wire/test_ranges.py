@@ -51,8 +51,10 @@ TOO_MUCH: list[tuple[FrameKind, dict[str, Any], str]] = [
     (K.PROBE_RESULT, {"results": (SAMPLES[K.PROBE_RESULT].results[0],) * 25}, "25 results"),
     (K.SEAT_BEAT, {"seat": -1}, "seat"),
     (K.SEAT_BEAT, {"governed": 1 << 16}, "governed"),
-    (K.VOTE, {"by": 256}, "by"),
-    (K.VOTE, {"boot_id": "x"}, "boot_id"),
+    (K.VOTE, {"vote": replace(SAMPLES[K.VOTE].vote, by=256)}, "by"),
+    (K.VOTE, {"vote": replace(SAMPLES[K.VOTE].vote, dark=1 << 32)}, "dark"),
+    (K.VOTE, {"vote": replace(SAMPLES[K.VOTE].vote, boot_id="x")}, "boot_id"),
+    (K.VOTE, {"vote": replace(SAMPLES[K.VOTE].vote, seat=3)}, "seat"),
     (K.TOLD, {"notification_id": ""}, "notification_id"),
     (K.TOLD, {"endpoints": ("e" * 250,) * 6}, "TOLD"),
 ]
