@@ -33,11 +33,6 @@ class LeaseAges:
         else:
             seen.proven_at = max(seen.proven_at, at)
 
-    def heard(self, at: float) -> None:
-        """The watch on all Leases was alive then, so what had changed by then is known."""
-        for seen in self._seen.values():
-            seen.proven_at = max(seen.proven_at, at)
-
     def forget(self, node: str) -> None:
         """The Lease is gone."""
         self._seen.pop(node, None)
