@@ -57,7 +57,7 @@ class AgentConfig:
     """Fixed; empty: they are discovered in the API."""
     keys: Mapping[int, str] = field(default_factory=dict)
     """Fixed, hex by id; empty: the key service hands them out."""
-    key_service: KeyService = KeyService()  # noqa: RUF009 - frozen
+    key_service: KeyService = KeyService()
     period_ms: int = PERIOD_MS
     goodbye_reason: str = "upgrade"
     goodbye_seconds: int = 10

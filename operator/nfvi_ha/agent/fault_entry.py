@@ -25,6 +25,8 @@ class FaultEntry:
     recorded_by: set[int] = field(default_factory=set)
     carried_over: bool = False
     """A state from before a restart that no probe has seen again yet."""
+    from_before: bool = False
+    """It was in the set before this process started."""
 
     def on_the_wire(self) -> LocalFault:
         """As a beat carries it."""
@@ -81,4 +83,5 @@ def restored(value: Mapping[str, Any]) -> FaultEntry:
         serial=int(value["serial"]),
         episode=int(value["episode"]),
         carried_over=not is_event,
+        from_before=True,
     )

@@ -33,7 +33,7 @@ class Telling:
     generation: int
     new: bool
     spooled: bool
-    """Whether events wait in it to be recorded."""
+    """Whether some of it is from before this process started."""
 
 
 class FaultTable:
@@ -63,7 +63,8 @@ class FaultTable:
         self._wall_ms = wall_ms
         self._carried_until = monotonic() + CARRIED_OVER_SECONDS
         self._monotonic = monotonic
-        self._generation = 0
+        # Grows over restarts, too, so that an answer to a set of an earlier process is never taken for a later one's.
+        self._generation = int(monotonic() * 1000)
         self._new = bool(memory.entries)
         self._scheduled = False
         self.left_out: Mapping[FaultKind, int] = {}
@@ -191,13 +192,12 @@ class FaultTable:
         self._generation += 1
         packed = self._pack()
         shown = {fault.serial for fault in unpack(packed.blob)}
-        events = False
         for entry in self.memory.entries.values():
-            events = events or entry.is_event
             if entry.serial not in shown:
                 entry.shown_since = None
             elif entry.shown_since is None:
                 entry.shown_since = self._generation
         new, self._new = self._new, False
-        self._tell(Telling(packed.blob, self._generation, new, events))
+        spooled = any(entry.from_before for entry in self.memory.entries.values())
+        self._tell(Telling(packed.blob, self._generation, new, spooled))
         self._save()

@@ -1,9 +1,9 @@
 """Messages between the two processes of an agent: one JSON object per packet of a local SOCK_SEQPACKET pair.
 
 Probes to beat: ``{"faults": base64, "generation", "new", "spooled"}``, ``{"inventory": [base64 of each part]}``,
-``{"sentinels": [[seat, network, address, port], ...]}``, ``{"keys": {id: hex}}``, ``{"goodbye": reason, "seconds": n}``,
-``{"episode": n}``. Beat to probes: ``{"answered": {"seat", "generation", "upto", "bitmap"}}``, ``{"episode": n}``,
-``{"status": {...}}`` each second. Standard library only.
+``{"sentinels": [[seat, network, address, port], ...]}``, ``{"keys": {id: hex}}``, ``{"episode": n}``,
+``{"goodbye": reason, "seconds": n}``, ``{"alive": true}`` at least each second. Beat to probes: ``{"episode": n}``,
+``{"answered": {"seat", "generation", "upto", "bitmap"}}``, ``{"status": {...}}`` each second. Standard library only.
 """
 
 import json
