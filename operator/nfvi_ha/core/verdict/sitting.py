@@ -1,0 +1,133 @@
+"""One sitting of the seat: the moment, what it may decide by, and what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from nfvi_ha.core.verdict.ballot import Agreement, Tally, tally
+from nfvi_ha.core.verdict.inputs import Opinion, Reach
+from nfvi_ha.core.verdict.node import Node
+from nfvi_ha.core.verdict.outputs import AskPeers, CastVote, NodeState, Output, Probe, StateChanged
+from nfvi_ha.core.verdict.peers import choose_peers
+from nfvi_ha.core.verdict.policy import VerdictPolicy
+from nfvi_ha.core.verdict.seats import Seats
+
+PROBES_PER_NODE_SECONDS: Final = 0.001
+"""Probing slows down with the number of hosts that hang on probes, to 1,000 probes a second at most."""
+
+
+class Sitting:
+    """What all decisions of one moment share."""
+
+    __slots__ = (
+        "_doubting",
+        "judges",
+        "leases_tell",
+        "names",
+        "nodes",
+        "now",
+        "out",
+        "policy",
+        "probe_period",
+        "seats",
+    )
+
+    def __init__(
+        self,
+        now: float,
+        policy: VerdictPolicy,
+        seats: Seats,
+        nodes: Mapping[str, Node],
+        names: Sequence[str],
+        *,
+        unsteady: int,
+        leases_tell: bool,
+    ) -> None:
+        self.now = now
+        self.policy = policy
+        self.seats = seats
+        self.nodes = nodes
+        self.names = names
+        self.leases_tell = leases_tell
+        self.out: list[Output] = []
+        self.judges = seats.may_judge(now, policy)
+        self.probe_period = max(policy.revote_seconds, PROBES_PER_NODE_SECONDS * unsteady)
+        self._doubting: bool | None = None
+
+    @property
+    def doubting(self) -> bool:
+        """Whether this seat hears no hypervisor at all, of two or more that it has heard."""
+        if self._doubting is None:
+            self._doubting = self._hears_nobody()
+        return self._doubting
+
+    def _hears_nobody(self) -> bool:
+        known = 0
+        for node in self.nodes.values():
+            if node.governed and node.has_history:
+                if not node.silent(self.now):
+                    return False
+                known += 1
+        return known >= 2
+
+    def lease_stale(self, node: Node) -> bool:
+        """Whether its Lease is stale and that tells something: if most are, it is the API server's trouble."""
+        return node.lease_stale and self.leases_tell
+
+    def agreement(self, node: Node) -> Agreement:
+        """How well this seat's finding that it is silent is backed."""
+        return self.tally(node).agreement(self.seats.total, doubting=self.doubting)
+
+    def become(self, node: Node, state: NodeState, reason: str) -> None:
+        """Change its state, and say so."""
+        if node.state is not state:
+            node.became(state, self.now)
+            self.out.append(StateChanged(node.name, state, reason))
+
+    def suspect(self, node: Node, reason: str) -> None:
+        """Begin to doubt it: vote, probe and have it probed, all at once."""
+        node.suspect_since = self.now
+        self.become(node, NodeState.SUSPECT, reason)
+        self.vote(node)
+        self.probe(node)
+
+    def tally(self, node: Node) -> Tally:
+        """The other seats' votes that count now; at the quiet pace they come, and live, longer."""
+        policy = self.policy
+        urgent = node.state is NodeState.SUSPECT and node.open_host_fault() is None
+        life = policy.vote_life_seconds if urgent else policy.quiet_vote_life_seconds
+        return tally(node.ballot.current(self.now, life, self.seats, policy))
+
+    def probe(self, node: Node, period_seconds: float = 0.0) -> None:
+        """Probe it and have it probed, unless that was asked for within the period."""
+        if self.now - node.probed_at < period_seconds:
+            return
+        node.probed_at = self.now
+        self.out.append(Probe(node.name))
+        peers = choose_peers(node, self.names, self.nodes, self.policy.peers, self.seats.own)
+        if peers:
+            self.out.append(AskPeers(node.name, tuple(peers)))
+
+    def vote(self, node: Node, period_seconds: float = 0.0) -> None:
+        """Tell the other seats what this one hears of it, unless that was said within the period."""
+        if self.now - node.cast_at < period_seconds:
+            return
+        node.cast_at = self.now
+        self.out.append(self.opinion(node))
+
+    def opinion(self, node: Node) -> CastVote:
+        """What this seat says of it now. That it hears it, it may say at any time: there is nothing to judge."""
+        by, dark = Reach.NONE, 0
+        if not node.silent(self.now):
+            opinion = Opinion.REACHABLE
+            for network in node.dark:
+                dark |= 1 << network
+        elif self.judges:
+            opinion = Opinion.SILENT
+            by = node.proofs.shared(self.now, 1.5 * self.probe_period)
+            if self.doubting:
+                by |= Reach.NOBODY
+        else:
+            opinion = Opinion.ABSTAIN
+        if node.goodbye is not None:
+            by |= Reach.LEFT
+        return CastVote(node.name, node.boot_id, opinion, by, dark, node.episode)
