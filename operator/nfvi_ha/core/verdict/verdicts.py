@@ -208,6 +208,11 @@ class Verdicts:
         known = self._nodes.get(node)
         return known.state if known is not None else NodeState.UNKNOWN
 
+    def episode(self, node: str) -> int:
+        """The episode of its own faults: what answers tell its agent, so that it survives us. 0 for a stranger."""
+        known = self._nodes.get(node)
+        return known.episode if known is not None else 0
+
     def summary(self) -> Counter[NodeState]:
         """How many governed hypervisors are in which state."""
         return Counter(node.state for node in self._roster.watched)
