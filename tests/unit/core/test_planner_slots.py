@@ -26,6 +26,20 @@ from .builders import (
 # Filling
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_record_does_not_step_back_to_an_older_vm_that_is_still_there(paused: bool) -> None:
+    """The later one ended on request and is gone; were its attempt forgotten, its name would be given again."""
+    older = deleting(ended(0, 11))
+    gone = SlotRecord(0, "web-0-12", "uid-web-0-12", state=SlotState.EMPTY, attempt=12)
+
+    decided = plan(
+        make_snapshot(older, *READY[1:], records=(gone, *map(record_of, READY[1:])), spec=make_spec(paused=paused))
+    )
+
+    assert (decided.records[0].vmi, decided.records[0].attempt) == ("web-0-12", 12)
+    assert created(decided) == ([] if paused else [(0, 13)])
+
+
 def test_an_empty_set_is_filled_at_once() -> None:
     assert plan(make_snapshot()).actions == (CreateVm(0, 1), CreateVm(1, 1), CreateVm(2, 1))
 

@@ -180,7 +180,9 @@ def _occupied(spec: ReplicaSetSpec, view: SlotView, occupant: SlotVm) -> SlotRec
 
 def _ended(spec: ReplicaSetSpec, view: SlotView, *, leaving: bool) -> SlotRecord:
     """A slot whose VM ended and that is not being filled: it leaves, or the set is paused."""
-    last = view.vms[-1]
+    last = view.latest
+    if last is None:
+        return view.record
     state = SlotState.EMPTY if leaving or last.asked_to_end else SlotState.FAILED
     reason = REASON_SCALING_IN if leaving else ""
     failures = early_failures(view, spec)

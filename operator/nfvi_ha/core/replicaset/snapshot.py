@@ -115,8 +115,8 @@ class SlotView:
 
     @property
     def latest(self) -> SlotVm | None:
-        """The VM with the highest attempt."""
-        return self.vms[-1] if self.vms else None
+        """The VM with the highest attempt; None when the record speaks of a later one, which is gone."""
+        return self.vms[-1] if self.vms and self.vms[-1].attempt >= self.record.attempt else None
 
     @property
     def vanished(self) -> bool:
