@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import orjson
 
-from nfvi_ha.api.names import ANNOTATION_ADDRESSES
+from nfvi_ha.api.names import ANNOTATION_ADDRESSES, CONDITION_HYPERVISOR_FAILED, TAINT_HYPERVISOR_FAILED
+from nfvi_ha.core.hypervisor_marks import NodeMarks
 from nfvi_ha.core.views import NodeView
 from nfvi_ha.kube.views import node_view
 
@@ -28,6 +29,8 @@ class HostView:
     addresses: Addresses = ()
     """From the annotation ``nfvi-ha.io/addresses``; () where there is none that can be read."""
     kubelet_port: int = KUBELET_PORT
+    marks: NodeMarks = NodeMarks("", tainted=False, condition=None)  # noqa: RUF009 - frozen
+    """What is marked on it by sentinels."""
 
 
 def host_view(obj: JsonObject) -> HostView | None:
@@ -42,6 +45,11 @@ def host_view(obj: JsonObject) -> HostView | None:
         internal_ip=_internal_ip(status),
         addresses=read_addresses(annotations.get(ANNOTATION_ADDRESSES))[0],
         kubelet_port=_kubelet_port(status),
+        marks=NodeMarks(
+            boot_id=node.boot_id,
+            tainted=any(key == TAINT_HYPERVISOR_FAILED for key, _ in node.taints),
+            condition=_condition(status),
+        ),
     )
 
 
@@ -79,6 +87,14 @@ def _kubelet_port(status: JsonObject) -> int:
     port = _dict(_dict(status.get("daemonEndpoints")).get("kubeletEndpoint")).get("Port")
     usable = isinstance(port, int) and not isinstance(port, bool) and 0 < port < 65536
     return port if usable and isinstance(port, int) else KUBELET_PORT
+
+
+def _condition(status: JsonObject) -> bool | None:
+    entries = status.get("conditions")
+    for entry in entries if isinstance(entries, list) else ():
+        if _dict(entry).get("type") == CONDITION_HYPERVISOR_FAILED:
+            return {"True": True, "False": False}.get(str(entry.get("status")))
+    return None
 
 
 def _is_ip(value: object) -> bool:

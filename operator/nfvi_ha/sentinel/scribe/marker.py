@@ -1,0 +1,63 @@
+"""Marks Nodes as the verdicts are: gathers a Node's state, lets ``core`` decide, and acts."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from nfvi_ha.core.fault import FaultKind, ResourceRef
+from nfvi_ha.core.hypervisor_marks import Verdict, marks
+from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.kube.errors import NotFound
+from nfvi_ha.kube.resources import NODES
+from nfvi_ha.sentinel.scribe.host_view import host_view
+from nfvi_ha.sentinel.scribe.node_patch import operations, subresource_of
+from nfvi_ha.sentinel.scribe.records import Records
+from nfvi_ha.sentinel.scribe.report import HypervisorReport
+
+log = logging.getLogger(__name__)
+
+
+class Marker:
+    """Sets and removes our taint and our condition.
+
+    Args:
+        client: what reads and writes Nodes.
+        records: tells what was reported.
+        governed: whether a policy covers the node of that name.
+        now: wall clock, UTC.
+    """
+
+    def __init__(
+        self, client: KubeClient, records: Records, *, governed: Callable[[str], bool], now: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._records = records
+        self._governed = governed
+        self._now = now
+
+    def verdict(self, report: HypervisorReport) -> Verdict:
+        """The verdict as the decision sees it."""
+        resource = ResourceRef("Hypervisor", "", report.node, report.boot_id)
+        incident = self._records.book.open_incident(resource, FaultKind.HYPERVISOR_FAILED)
+        reported = incident is not None and self._records.is_written(incident.id)
+        return Verdict(report.state, report.confidence, report.boot_id, reported, self._governed(report.node))
+
+    async def mark(self, report: HypervisorReport) -> None:
+        """Make the Node as the verdict says, if it is not.
+
+        Raises:
+            KubeError: it could not be read or written, or somebody wrote meanwhile; ask again.
+        """
+        try:
+            node = await self._client.get(NODES, report.node)
+        except NotFound:
+            return
+        host = host_view(node)
+        if host is None:
+            return
+        message = f"{report.state}: {report.reason}" if report.reason else report.state
+        for mark in marks(self.verdict(report), host.marks):
+            patch = operations(mark, node, message, self._now())
+            if patch:
+                node = await self._client.patch(NODES, report.node, patch, subresource=subresource_of(mark))
+                log.info("node marked", extra={"node": report.node, "mark": mark.value, "state": report.state})
