@@ -101,10 +101,11 @@ class Scheduler:
         try:
             await self._bind(pod, choice)
         except (NotFound, Conflict) as error:
-            # Deleted, or bound by somebody else: the watch will say which.
+            # Deleted, or bound by somebody else: the watch will say which. An etcd that went away in the middle of a
+            # binding is told as a conflict, too, and no watch will tell of that: so it is tried again.
             log.info("%s/%s was not bound: %s", namespace_of(pod), name_of(pod), error)
             self._assumed.pop(uid, None)
-            self._waiting.pop(uid, None)
+            return RETRY_SECONDS
         except BaseException:
             self._assumed.pop(uid, None)
             raise
