@@ -45,6 +45,8 @@ class ProbesProcess:
         self.start_at = 0.0
         self.starts = 0
         self.bad_messages = 0
+        self.leaving = False
+        """We are on our way out: one that ends is not started again."""
 
     def down(self, now: float) -> bool:
         """Whether what it said of faults must not be taken as the present state."""
@@ -55,7 +57,7 @@ class ProbesProcess:
         self._reap(now)
         if self.pid and now - (self._heard_at or self._started_at) > HUNG_SECONDS:
             os.kill(self.pid, signal.SIGKILL)
-        if not self.pid and now >= self.start_at:
+        if not self.pid and not self.leaving and now >= self.start_at:
             self._start(now)
 
     def send(self, message: dict[str, Any]) -> bool:

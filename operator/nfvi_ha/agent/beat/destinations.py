@@ -32,7 +32,7 @@ class Destinations:
             self.by_network = [tuple(sorted(addresses)) for addresses in found]
 
 
-def parse(rows: Any) -> list[SentinelAddress]:
+def parse_rows(rows: Any) -> list[SentinelAddress]:
     """``[[seat, network, address, port], ...]`` as in messages and in the cache file.
 
     Raises:

@@ -238,6 +238,7 @@ class BeatLoop:
                 self.log.info("told to stop", reason=self.farewell.reason.value, seconds=self.farewell.seconds)
                 self.voice.goodbye(self.farewell.reason, self.farewell.seconds)
             self.farewell.begin(now)
+            self.child.leaving = True
 
     def _leave(self) -> None:
         accepted = self.seats.goodbyes(self.destinations.seats)

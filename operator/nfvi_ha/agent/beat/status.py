@@ -29,6 +29,7 @@ def status(loop: "BeatLoop", now: float) -> dict[str, Any]:
         "probing": dict(loop.probing.counts),
         "probesStarts": loop.child.starts,
         "key": loop.keys.current,
+        "keys": len(loop.keys.ids()),
         "episode": loop.telltale.episode,
         "seats": {
             str(number): {

@@ -7,7 +7,7 @@ from typing import Any
 
 from nfvi_ha.agent import cache
 from nfvi_ha.agent.beat.composer import Telltale
-from nfvi_ha.agent.beat.destinations import Destinations, parse
+from nfvi_ha.agent.beat.destinations import Destinations, parse_rows
 from nfvi_ha.agent.beat.farewell import Farewell
 from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.config import KEYS_FILE, SENTINELS_FILE, AgentConfig
@@ -49,7 +49,7 @@ class Told:
                 self._telltale.take_inventory([base64.b64decode(part, validate=True) for part in parts])
                 self._new_inventory()
             case {"sentinels": rows}:
-                self._destinations.use(parse(rows))
+                self._destinations.use(parse_rows(rows))
             case {"keys": keys}:
                 self._keys.use(secrets(keys))
             case {"goodbye": reason, "seconds": seconds}:
@@ -70,7 +70,7 @@ class Told:
         problems = []
         for wanted, name, use in (
             (not config.keys, KEYS_FILE, lambda value: self._keys.use(secrets(value["keys"]))),
-            (not config.sentinels, SENTINELS_FILE, lambda value: self._destinations.use(parse(value))),
+            (not config.sentinels, SENTINELS_FILE, lambda value: self._destinations.use(parse_rows(value))),
         ):
             if wanted:
                 problems += _use_cache(config.state_dir / name, use)
