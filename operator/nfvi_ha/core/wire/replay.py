@@ -61,3 +61,12 @@ class Window:
         if sequence > self.newest:
             self.newest = sequence
         return Freshness.FRESH
+
+    def advance(self, stream: int, sequence: int) -> bool:
+        """Judge a frame that is known to be proven and of this boot and incarnation: True when it is fresh."""
+        if sequence <= self.last.get(stream, -1):
+            return False
+        self.last[stream] = sequence
+        if sequence > self.newest:
+            self.newest = sequence
+        return True
