@@ -68,6 +68,7 @@ class Receiver:
         self._dispatch = Dispatch(sources, self.drops, audience)
         self._buffer = bytearray(_MORE_THAN_ANY)
         self._view = memoryview(self._buffer)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.ports: list[Port] = []
         try:
             for each in listen:
@@ -76,7 +77,6 @@ class Receiver:
             self.close()
             raise
         self._asked_at = self._complete_at = monotonic()
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
         """Read whenever something comes in, in the running loop."""
