@@ -13,6 +13,7 @@ PERIOD_MS: Final = 100
 KEYS_FILE: Final = "keys.json"
 SENTINELS_FILE: Final = "sentinels.json"
 SPOOL_FILE: Final = "spool.json"
+_PATHS: Final = ("state_dir", "procfs_root", "sysfs_root", "cgroup_root", "kmsg_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,21 @@ class AgentConfig:
         """
         return self.boot_id or (self.procfs_root / "sys/kernel/random/boot_id").read_text().strip()
 
+    def to_json(self) -> dict[str, Any]:
+        """What ``load`` reads."""
+        fields = asdict(self)
+        return fields | {name: str(fields[name]) for name in _PATHS}
+
 
 def load(path: Path) -> AgentConfig:
-    """Read the file that ``dump`` wrote.
+    """Read a file with what ``to_json`` gave.
 
     Raises:
         OSError: it cannot be read.
         ValueError, TypeError, KeyError: it is not such a file.
     """
     raw = json.loads(path.read_text())
-    for name in ("state_dir", "procfs_root", "sysfs_root", "cgroup_root", "kmsg_path"):
+    for name in _PATHS:
         if name in raw:
             raw[name] = Path(raw[name])
     raw["networks"] = tuple(Network(**each) for each in raw["networks"])
@@ -102,8 +108,3 @@ def load(path: Path) -> AgentConfig:
     raw["keys"] = {int(number): text for number, text in raw.get("keys", {}).items()}
     raw["key_service"] = KeyService(**raw.get("key_service", {}))
     return AgentConfig(**raw)
-
-
-def dump(config: AgentConfig) -> str:
-    """The text of the file."""
-    return json.dumps(asdict(config), default=str, indent=2) + "\n"

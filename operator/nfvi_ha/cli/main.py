@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from nfvi_ha import __version__
+from nfvi_ha.cli import agent as agent_commands
 from nfvi_ha.cli import operator as operator_commands
+from nfvi_ha.cli import sentinel as sentinel_commands
 from nfvi_ha.cli.plugins import PluginGroup
 from nfvi_ha.reporting.receiver.command import receiver_command
 
@@ -22,6 +24,8 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     app.add_typer(operator_commands.build(), name="operator")
+    app.add_typer(sentinel_commands.build(), name="sentinel")
+    app.add_typer(agent_commands.build(), name="agent")
     app.command("receiver", help="Run a VIM receiver: verifies, prints and stores notifications.")(receiver_command)
     return app
 

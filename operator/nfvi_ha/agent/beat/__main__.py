@@ -21,10 +21,9 @@ def main(arguments: list[str]) -> int:
     path = Path(arguments[0])
     try:
         config = configuration.load(path)
-        granted = scheduling.prefer()
-        loop = BeatLoop(
-            config, path, granted, locked=scheduling.lock_memory(), log=Log(config.log_level, config.log_format)
-        )
+        probes = [sys.executable, "-m", "nfvi_ha.agent.probes", str(path)]
+        log = Log(config.log_level, config.log_format)
+        loop = BeatLoop(config, probes, scheduling.prefer(), locked=scheduling.lock_memory(), log=log)
     except (OSError, ValueError, TypeError, KeyError) as error:
         sys.stderr.write(f"{path}: {type(error).__name__}: {error}\n")
         return 1

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from nfvi_ha.agent.beat.poller import READ, Poller
@@ -26,12 +24,12 @@ class ProbesProcess:
 
     def __init__(
         self,
-        config: Path,
+        command: Sequence[str],
         poller: Poller,
         heard: Callable[[dict[str, Any]], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config = config
+        self._command = list(command)
         self._monotonic = monotonic
         self._poller = poller
         self._heard = heard
@@ -102,10 +100,9 @@ class ProbesProcess:
         ours, theirs = pair()
         theirs.set_inheritable(True)
         environment = {**os.environ, BEAT_FD_VARIABLE: str(theirs.fileno())}
-        arguments = [sys.executable, "-m", "nfvi_ha.agent.probes", str(self._config)]
         try:
             # No handler of ours and no real-time scheduling goes along: exec and SCHED_RESET_ON_FORK see to it.
-            self.pid = os.posix_spawn(sys.executable, arguments, environment)
+            self.pid = os.posix_spawn(self._command[0], self._command, environment)
         except OSError:
             ours.close()
             self._ended(now)

@@ -4,7 +4,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final
 
 from nfvi_ha.agent.beat.child import ProbesProcess
@@ -38,9 +38,14 @@ STOP_PROBES_SECONDS: Final = 0.5
 
 
 class BeatLoop:
-    """All of the process but its start. ``run`` returns when it was told to stop and has said goodbye."""
+    """All of the process but its start. ``run`` returns when it was told to stop and has said goodbye.
 
-    def __init__(self, config: AgentConfig, path: Path, scheduling: Scheduling, *, locked: bool, log: Log) -> None:
+    ``probes`` is the command of the probes process.
+    """
+
+    def __init__(
+        self, config: AgentConfig, probes: Sequence[str], scheduling: Scheduling, *, locked: bool, log: Log
+    ) -> None:
         self.config, self.scheduling, self.locked, self.log = config, scheduling, locked, log
         self.boot_id, self.cluster = config.read_boot_id(), cluster_id(config.cluster)
         self.poller = Poller()
@@ -53,7 +58,7 @@ class BeatLoop:
         self.voice = Voice(self.composer, self.keys, self.destinations, self.ports)
         self.probing = Probing(config.node, self.ports, self.poller, self.cluster, self._send_result)
         self.intake = Intake(config.node, self.cluster, self.keys, self.probing, self._answered)
-        self.child = ProbesProcess(path, self.poller, self._told)
+        self.child = ProbesProcess(probes, self.poller, self._told)
         self.farewell = Farewell(config.goodbye_reason, config.goodbye_seconds)
         self._words = Told(
             self.telltale,
