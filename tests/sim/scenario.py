@@ -1,7 +1,6 @@
 """Scenarios: a list of commands in, a log out. The same commands always give the same log."""
 
 import dataclasses
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +10,16 @@ from nfvi_ha.core.replicaset.spec import BackoffPolicy, ReplicaSetSpec
 from .cluster import Cluster
 from .objects import NAMESPACE, Process, Vmi
 from .operator import Life, Operator
+from .script import Script
 from .truth import Truth
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 
 
-class Scenario:
-    """Runs commands against a cluster. Each command is a method; its docstring is its help."""
+class Scenario(Script):
+    """Runs commands against a cluster."""
+
+    silent_commands = frozenset({"run", "nodes", "operator"})
 
     def __init__(self) -> None:
         self.cluster = Cluster()
@@ -25,22 +27,12 @@ class Scenario:
         self.operators: dict[str, Operator] = {}
         self._sets = 0
 
-    def run(self, text: str) -> list[str]:
-        """The log of the commands, one a line, and the state at the end."""
-        for line in text.splitlines():
-            words = shlex.split(line, comments=True)
-            if words:
-                self.do(*words)
+    def say(self, who: str, what: str) -> None:
+        self.cluster.say(who, what)
+
+    def finish(self) -> list[str]:
         self.truth.failures_reported()
         return [*self.cluster.log, *self.summary()]
-
-    def do(self, command: str, *arguments: str) -> None:
-        positional = [argument for argument in arguments if "=" not in argument]
-        named = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-        if command not in {"run", "nodes", "operator"}:
-            self.cluster.say("user", " ".join((command, *arguments)))
-        method: Callable[..., None] = getattr(self, f"do_{command.replace('-', '_')}")
-        method(*positional, **named)
 
     # Time and operators
 
@@ -198,12 +190,3 @@ def _edited(spec: ReplicaSetSpec, values: dict[str, str]) -> ReplicaSetSpec:
     }
     plain = {name: parsers.get(name, int)(text) for name, text in values.items() if not name.startswith("backoff_")}
     return dataclasses.replace(spec, backoff=dataclasses.replace(BackoffPolicy(), **backoff), **plain)  # type: ignore[arg-type]
-
-
-def scenario_names() -> list[str]:
-    return sorted(path.name for path in SCENARIOS.iterdir() if (path / "commands").is_file())
-
-
-def run_scenario(name: str) -> str:
-    """The log of a scenario, as it is compared with its expected.log."""
-    return "\n".join(Scenario().run((SCENARIOS / name / "commands").read_text())) + "\n"

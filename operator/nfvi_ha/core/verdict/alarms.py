@@ -37,7 +37,7 @@ def raise_host(node: Node, finding: Finding, *, mass: bool) -> list[Output]:
     kind = finding.fault
     if kind is None:
         return []
-    episode, boot_id = node.episode, node.boot_id or node.facts.boot_id
+    episode, boot_id = node.next_episode(kind, ""), node.boot_id or node.facts.boot_id
     failed = kind is FaultKind.HYPERVISOR_FAILED
     cause = outputs.CAUSE_MASS_FAILURE if mass and failed else finding.reason
     raised: list[Output] = []
@@ -67,6 +67,8 @@ def clear_host(node: Node, message: str, *, but: FaultKind | None = None) -> lis
     for kind in HOST_FAULTS:
         if kind is not but:
             cleared += clear(node, kind, "", message)
+    if but is None:
+        node.outage_over()
     return cleared
 
 
@@ -76,12 +78,12 @@ def clear_all(node: Node, message: str) -> list[Output]:
 
 
 def clear(node: Node, kind: FaultKind, network: str, message: str) -> list[Output]:
-    """Clear one fault. The next one of the host is another episode."""
+    """Clear one fault."""
     raised = node.raised.pop((kind, network), None)
     if raised is None:
         return []
     if raised.boot_id == (node.boot_id or raised.boot_id):
-        node.episode = max(node.episode, raised.episode + 1)
+        node.closed[kind, network] = raised.episode
     return [Clear(kind, node.name, network, raised.boot_id, raised.episode, message)]
 
 
@@ -89,7 +91,8 @@ def raise_network(node: Node, network: str, confidence: Confidence) -> list[Outp
     """It is heard, but not on this network."""
     if (FaultKind.HYPERVISOR_NETWORK, network) in node.raised:
         return []
-    node.raised[FaultKind.HYPERVISOR_NETWORK, network] = Raised(node.boot_id, node.episode)
+    episode = node.next_episode(FaultKind.HYPERVISOR_NETWORK, network)
+    node.raised[FaultKind.HYPERVISOR_NETWORK, network] = Raised(node.boot_id, episode)
     return [
         Raise(
             kind=FaultKind.HYPERVISOR_NETWORK,
@@ -100,7 +103,7 @@ def raise_network(node: Node, network: str, confidence: Confidence) -> list[Outp
             severity=Severity.MAJOR,
             confidence=confidence,
             boot_id=node.boot_id,
-            episode=node.episode,
+            episode=episode,
         )
     ]
 
@@ -111,13 +114,12 @@ def rebooted(node: Node, old_boot: str) -> list[Output]:
     The VMs of the old boot are gone, which is said at once; the host itself is back, which is said with it.
     """
     failed = (FaultKind.HYPERVISOR_FAILED, "")
-    known = node.raised.get(failed)
-    if known is not None:
+    if failed in node.raised:
         return []
-    episode = node.episode
+    episode = node.next_episode(*failed)
     node.raised[failed] = Raised(old_boot, episode)
     message = "it runs another boot than before: it rebooted without a word, and its VMs are gone"
-    said: list[Output] = [
+    return [
         Raise(
             kind=FaultKind.HYPERVISOR_FAILED,
             node=node.name,
@@ -131,7 +133,6 @@ def rebooted(node: Node, old_boot: str) -> list[Output]:
             with_vms=True,
         )
     ]
-    return said
 
 
 def report_vms(node: Node, boot_id: str, cause: str, message: str) -> list[Output]:

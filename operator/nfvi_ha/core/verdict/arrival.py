@@ -64,7 +64,7 @@ def _another_boot(sitting: Sitting, node: Node, beat: Beat) -> None:
         sitting.out += alarms.rebooted(node, old)
         node.rebooted = True
     node.previous_boot, node.boot_id = old, beat.boot_id
-    node.episode = beat.episode
+    node.episode, node.closed = beat.episode, {}
     node.goodbye = None
     node.vms_reported = False
     if node.state is NodeState.LEFT or node.steady:

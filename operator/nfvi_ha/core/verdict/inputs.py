@@ -50,6 +50,8 @@ class Reach(IntFlag):
     UDP = 4
     LEFT = 8
     """The host said GOODBYE, and its time is not over."""
+    PEERS = 32
+    """Only peers were served by TCP or UDP, this seat was not."""
     NOBODY = 16
     """This seat hears no hypervisor at all, so it may be the one that is cut off."""
 

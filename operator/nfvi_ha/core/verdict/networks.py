@@ -49,6 +49,7 @@ def _follow(sitting: Sitting, node: Node, network: int, dark: Dark, *, heard: bo
         if not raised or now - dark.heard_since >= policy.return_seconds:
             del node.dark[network]
             sitting.out += alarms.clear(node, FaultKind.HYPERVISOR_NETWORK, name, alarms.CLEARED_HEARD)
+            node.outage_over()
         return
     dark.heard_since = NEVER
     urgent = now - dark.since <= policy.quiet_seconds

@@ -40,6 +40,7 @@ class Node:
         "ballot",
         "boot_id",
         "cast_at",
+        "closed",
         "dark",
         "denied_since",
         "departed_at",
@@ -54,7 +55,6 @@ class Node:
         "limit",
         "mass_excused",
         "name",
-        "news_at",
         "previous_boot",
         "probed_at",
         "proofs",
@@ -78,6 +78,9 @@ class Node:
         self.previous_boot = ""
         self.incarnation = 0
         self.episode = 0
+        """Of the next outage; the seats keep it equal by votes and, across restarts, by the agent's beats."""
+        self.closed: dict[tuple[FaultKind, str], int] = {}
+        """Last episode that was cleared in this boot."""
         self.real_time = True
         self.self_slow = False
         self.limit = 0.0
@@ -104,7 +107,6 @@ class Node:
         self.vms_reported = False
         self.lease_stale = False
         self.cast_at = NEVER
-        self.news_at = NEVER
         self.probed_at = NEVER
         self.mass_excused = False
         """Released from a mass failure: it counts for no other one."""
@@ -135,6 +137,14 @@ class Node:
             if (kind, "") in self.raised:
                 return kind, self.raised[kind, ""]
         return None
+
+    def next_episode(self, kind: FaultKind, network: str) -> int:
+        """A fault that ended and comes again within one outage counts up by itself."""
+        return max(self.episode, self.closed.get((kind, network), -1) + 1)
+
+    def outage_over(self) -> None:
+        """The next one has higher episodes, on all seats."""
+        self.episode = max(self.episode, max(self.closed.values(), default=-1) + 1)
 
     def became(self, state: NodeState, now: float) -> None:
         """Another state."""

@@ -18,7 +18,7 @@ _REACH: Final = {Method.TCP: Reach.TCP, Method.ICMP: Reach.ICMP, Method.UDP: Rea
 class Proofs:
     """When it was last reached, and how."""
 
-    __slots__ = ("_own", "by_peers_only", "kernel_at", "served_at", "served_since", "tcp_tried_at")
+    __slots__ = ("_near_at", "_own", "by_peers_only", "kernel_at", "served_at", "served_since", "tcp_tried_at")
 
     def __init__(self) -> None:
         self.served_at = NEVER
@@ -31,6 +31,7 @@ class Proofs:
         self.by_peers_only = True
         """No seat of its own was served, only peers were."""
         self._own: dict[Reach, float] = {}
+        self._near_at = NEVER
 
     def probed(self, method: Method, outcome: Outcome, *, by_peer: bool, now: float) -> bool:
         """Take in one result. Whether it is the first answer by that method for a while."""
@@ -44,13 +45,14 @@ class Proofs:
         self._own[reach] = now
         self.kernel_at = now
         if reach is not Reach.ICMP:
+            self._near_at = self._near_at if by_peer else now
             self._served(now, near=not by_peer)
         return news
 
     def told(self, by: Reach, now: float) -> None:
         """Another seat says by what it, or a peer it asked, reached the host just now."""
         if by & (Reach.TCP | Reach.UDP):
-            self._served(now, near=True)
+            self._served(now, near=not by & Reach.PEERS)
         if by & (Reach.TCP | Reach.UDP | Reach.ICMP):
             self.kernel_at = now
 
@@ -60,11 +62,15 @@ class Proofs:
         for method, at in self._own.items():
             if now - at <= within_seconds:
                 reach |= method
+        if reach & (Reach.TCP | Reach.UDP) and now - self._near_at > within_seconds:
+            reach |= Reach.PEERS
         return reach
 
-    def served_for(self, now: float) -> float:
-        """Seconds of steady service up to now; 0 when it does not serve."""
-        return self.served_at - self.served_since if now - self.served_at <= STEADY_GAP_SECONDS else 0.0
+    def served_for(self, since: float, now: float) -> float:
+        """Seconds of steady service since then and up to now; 0 when it does not serve."""
+        if now - self.served_at > STEADY_GAP_SECONDS:
+            return 0.0
+        return self.served_at - max(self.served_since, since)
 
     def _served(self, now: float, *, near: bool) -> None:
         if now - self.served_at > STEADY_GAP_SECONDS:

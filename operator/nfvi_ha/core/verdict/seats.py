@@ -37,8 +37,13 @@ class Seats:
         """This seat stood still."""
         self._abstain_until = max(self._abstain_until, until)
 
+    def judges_since(self, policy: VerdictPolicy) -> float:
+        """When its warm-up or its last abstention ended: what the others said before it did not hear, or not count."""
+        started = float("-inf") if self._started is None else self._started
+        return max(started + policy.warm_up_seconds, self._abstain_until)
+
     def may_judge(self, now: float, policy: VerdictPolicy) -> bool:
         """Whether this seat is warm, did not just stand still, and is the only one of its number."""
-        if self._started is None or now - self._started < policy.warm_up_seconds or now < self._abstain_until:
+        if self._started is None or now < self.judges_since(policy):
             return False
         return all(now - at > policy.seat_overlap_seconds for at in self._heard.get(self.own, {}).values())

@@ -90,6 +90,7 @@ def _suspect(sitting: Sitting, node: Node) -> Finding | None:
 
 def _silence(sitting: Sitting, node: Node) -> Silence:
     tally, proofs, since = sitting.tally(node), node.proofs, node.suspect_since
+    waited = sitting.now - max(since, sitting.seats.judges_since(sitting.policy))
     return Silence(
         tally=tally,
         agreement=sitting.agreement(node),
@@ -100,7 +101,7 @@ def _silence(sitting: Sitting, node: Node) -> Silence:
         by_peers_only=proofs.by_peers_only,
         tcp_tried=proofs.tcp_tried_at >= since,
         lease_stale=sitting.lease_stale(node),
-        alone_for_long=sitting.now - since >= sitting.policy.alone_seconds,
+        alone_for_long=waited >= sitting.policy.alone_seconds,
     )
 
 
@@ -179,7 +180,9 @@ def _failed(sitting: Sitting, node: Node) -> None:
     sitting.probe(node, policy.quiet_seconds)
     if not sitting.judges or _others_hear(sitting, node):
         return
-    if node.proofs.served_for(sitting.now) >= policy.service_return_seconds and not sitting.lease_stale(node):
+    if node.proofs.served_for(node.since, sitting.now) >= policy.service_return_seconds and not sitting.lease_stale(
+        node
+    ):
         # Its beats are still missing, so the ordinary way decides what it is now.
         node.down_since = NEVER
         sitting.suspect(node, REASON_SERVES)
