@@ -1,0 +1,197 @@
+"""What agents see, told: a fault in a verified beat is raised, one that left it is cleared, an event is acknowledged.
+
+Whether a fault is over is asked of the book, not of the last beat but one: so a sentinel that restarted, or learned of
+an incident from its fellows, clears it all the same.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from nfvi_ha.core.fault import FaultKind
+from nfvi_ha.core.incident import Incident
+from nfvi_ha.core.incident_book import IncidentBook
+from nfvi_ha.core.wire.answer import BITMAP_BITS
+from nfvi_ha.core.wire.local_fault import LocalFault
+from nfvi_ha.reporting.clock import Clock
+from nfvi_ha.sentinel.entries import VmEntry
+from nfvi_ha.sentinel.handover import Handover
+from nfvi_ha.sentinel.lives import Life, Lives
+from nfvi_ha.sentinel.local_faults import COMPONENT_KIND, SENTINELS_OWN, VM_KIND, BadFault, fault_of
+from nfvi_ha.sentinel.teller import Teller
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS: Final = 3.0
+"""A new process of an agent has looked at everything by then; what is not among its faults before is not over yet."""
+FRESH_SECONDS: Final = 1.0
+"""Nothing is over by the word of an agent that is silent."""
+VM_STATES: Final = frozenset({FaultKind.VM_STUCK})
+"""Faults of VMs that agents clear. A VM that failed is cleared by its replacement."""
+PERHAPS_EVENTS: Final = frozenset({FaultKind.HARDWARE_FAILED, FaultKind.STORAGE_PATH_SLOW})
+"""Kinds that come as events, too. One that we did not see as a state is not cleared by being absent."""
+
+
+class AgentFaults:
+    """The faults of all agents.
+
+    Args:
+        lives: what agents said.
+        book: all incidents.
+        teller: tells.
+        handover: knows which record is safe.
+        vm_of: a VM as the feed shows it.
+        is_governed: whether a node is ours to speak of.
+        clock: time.
+        on_refused: told of a fault that cannot be used, with its node.
+    """
+
+    def __init__(
+        self,
+        *,
+        lives: Lives,
+        book: IncidentBook,
+        teller: Teller,
+        handover: Handover,
+        vm_of: Callable[[str], VmEntry | None],
+        is_governed: Callable[[str], bool],
+        clock: Clock,
+        on_refused: Callable[[str], None] = lambda node: None,
+    ) -> None:
+        self._lives = lives
+        self._book = book
+        self._teller = teller
+        self._handover = handover
+        self._vm_of = vm_of
+        self._is_governed = is_governed
+        self._clock = clock
+        self._on_refused = on_refused
+        self._states: set[str] = set()
+        """Incidents that we saw as a state, not as an event."""
+        self._refused: set[tuple[str, int, int]] = set()
+        self._incident_of: dict[tuple[str, int], str] = {}
+        """By node and serial: what must be safe before the agent may forget it; "" where nothing must."""
+
+    def changed(self, life: Life) -> bool:
+        """A node's set of faults is another one. Returns whether an event in it is new."""
+        node = life.beat.node
+        if not self._is_governed(node):
+            life.generation = None  # looked at again once it is
+            return False
+        events = False
+        before = {serial for of, serial in self._incident_of if of == node}
+        for local in life.faults:
+            self._raise(node, life, local)
+            events = events or (local.is_event and local.serial not in before)
+        for serial in before - {local.serial for local in life.faults}:
+            del self._incident_of[node, serial]
+        self.review(node)
+        return events
+
+    def review_all(self) -> None:
+        """Clear what is over; to be called about once a second, for grace ends without a beat that says so."""
+        for incident in self._book.open_incidents():
+            node = incident.fault.node or incident.fault.resource.name.partition("/")[0]
+            self._judge(incident, self._lives.get(node))
+
+    def review(self, node: str) -> None:
+        """Clear what is over on one node."""
+        life = self._lives.get(node)
+        for incident in self._book.open_incidents():
+            if incident.fault.node == node:
+                self._judge(incident, life)
+
+    def all_safe(self, node: str) -> bool:
+        """Whether no event of it is wanting."""
+        life = self._lives.get(node)
+        return life is None or all(self._is_safe(node, local.serial) for local in life.faults if local.is_event)
+
+    def recorded(self, node: str, boot_id: str, incarnation: int) -> tuple[int, int]:
+        """What an answer to that start of an agent acknowledges: ``recorded_upto`` and ``recorded_bitmap``.
+
+        All up to a serial is acknowledged only if no event below it can be wanting. Where the agent left faults out
+        of its beat, those are of higher serials than what it named (VM events go in that order).
+        """
+        life = self._lives.get(node)
+        if life is None or (life.beat.boot_id, life.beat.incarnation) != (boot_id, incarnation):
+            return 0, 0
+        if life.generation is None:
+            return life.acknowledged, 0
+        events = [local.serial for local in life.faults if local.is_event]
+        wanting = [serial for serial in events if not self._is_safe(node, serial)]
+        if life.whole:
+            upto = max((local.serial for local in life.faults), default=life.acknowledged)
+        else:
+            upto = min(events, default=1) - 1
+        upto = max(min(upto, min(wanting, default=upto + 1) - 1), life.acknowledged)
+        life.acknowledged = upto
+        bitmap = 0
+        for serial in events:
+            if 0 <= (place := serial - upto - 1) < BITMAP_BITS and serial not in wanting:
+                bitmap |= 1 << place
+        return upto, bitmap
+
+    def _is_safe(self, node: str, serial: int) -> bool:
+        incident = self._incident_of.get((node, serial))
+        return incident is not None and (not incident or self._handover.is_safe(incident))
+
+    def _raise(self, node: str, life: Life, local: LocalFault) -> None:
+        vm = self._vm_of(local.vm_uid) if local.vm_uid else None
+        if vm is not None and not vm.report:
+            self._incident_of[node, local.serial] = ""
+            return
+        try:
+            fault = fault_of(local, node, life.beat.boot_id, self._clock.now(), self._vm_of)
+        except BadFault as bad:
+            self._refuse(node, life, local, bad)
+            return
+        incident = self._teller.raise_fault(fault, local.episode)
+        self._incident_of[node, local.serial] = incident.id if incident is not None else ""
+        if incident is not None and not local.is_event:
+            self._states.add(incident.id)
+
+    def _refuse(self, node: str, life: Life, local: LocalFault, bad: BadFault) -> None:
+        """It would not get better by being said again."""
+        self._incident_of[node, local.serial] = ""
+        key = (node, life.beat.incarnation, local.serial)
+        if key not in self._refused:
+            self._refused.add(key)
+            self._on_refused(node)
+            log.warning("fault of an agent refused", extra={"node": node, "reason": str(bad)})
+
+    def _judge(self, incident: Incident, life: Life | None) -> None:
+        fault = incident.fault
+        if life is None or fault.kind in SENTINELS_OWN or not self._is_fresh(life):
+            return
+        if fault.resource.kind == COMPONENT_KIND:
+            if not fault.resource.name.startswith(f"{life.beat.node}/"):
+                return
+            if fault.resource.uid != life.beat.boot_id:
+                self._clear(incident, "the hypervisor was restarted")
+                return
+        elif fault.resource.kind != VM_KIND or fault.kind not in VM_STATES or fault.node != life.beat.node:
+            return
+        if life.generation is None or not life.whole or life.probes_down:
+            return
+        if self._clock.monotonic() - life.since < SETTLE_SECONDS:
+            return
+        if fault.kind in PERHAPS_EVENTS and incident.id not in self._states:
+            return
+        if not any(_is_about(local, incident, life.beat.node) for local in life.faults):
+            self._clear(incident, "the agent does not see it any more")
+
+    def _is_fresh(self, life: Life) -> bool:
+        return self._lives.is_fresh(life.beat.node, self._clock.monotonic(), FRESH_SECONDS)
+
+    def _clear(self, incident: Incident, message: str) -> None:
+        self._states.discard(incident.id)
+        self._teller.clear_incident(incident, message)
+
+
+def _is_about(local: LocalFault, incident: Incident, node: str) -> bool:
+    fault = incident.fault
+    if local.kind is not fault.kind:
+        return False
+    if local.vm_uid:
+        return local.vm_uid == fault.resource.uid
+    return f"{node}/{local.component}" == fault.resource.name

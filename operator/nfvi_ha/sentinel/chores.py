@@ -1,0 +1,83 @@
+"""What is done beside judging, each at its own pace, by the same tick: so that no timer comes between the two."""
+
+from typing import TYPE_CHECKING, Final
+
+from nfvi_ha.core.fault import FaultKind
+from nfvi_ha.core.verdict.outputs import NodeState
+from nfvi_ha.sentinel import host_report, seats
+from nfvi_ha.sentinel.seats import Health, redundancy_fault, sentinel_resource
+
+if TYPE_CHECKING:
+    from nfvi_ha.sentinel.app import Sentinel
+
+REVIEW_SECONDS: Final = 0.5
+WARM_UP_SECONDS: Final = 3.0
+ABSTAIN_SECONDS: Final = 0.2
+QUIET: Final = frozenset({NodeState.UP, NodeState.NETWORK_FAULT, NodeState.LEFT, NodeState.UNKNOWN})
+
+
+class Chores:
+    """Small regular work of one sentinel."""
+
+    def __init__(self, sentinel: "Sentinel") -> None:
+        self._sentinel = sentinel
+        self._started = sentinel.clock.monotonic()
+        self._beat_at = self._review_at = self._report_at = float("-inf")
+        self._heard_seats: list[int] | None = None
+        self._lost: dict[int, bool] = {}
+
+    def is_warm(self, now: float) -> bool:
+        """Whether enough time has passed since our start to judge."""
+        return now - self._started >= WARM_UP_SECONDS
+
+    def scribe_started(self) -> None:
+        """It knows nothing yet."""
+        self._heard_seats = None
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        one = self._sentinel
+        one.roster.settle()
+        one.answers.tick()
+        if now - self._beat_at >= seats.PERIOD_SECONDS:
+            # On a grid, as far as we can keep it: others count our missing beats.
+            self._beat_at = (
+                now if now - self._beat_at > 2 * seats.PERIOD_SECONDS else self._beat_at + seats.PERIOD_SECONDS
+            )
+            one.seats.beat(self._health(now))
+            self._watch_seats()
+        if now - self._report_at >= host_report.PERIOD_SECONDS:
+            self._report_at = now
+            one.reports.flush()
+        if now - self._review_at >= REVIEW_SECONDS:
+            self._review_at = now
+            one.faults.review_all()
+            one.hosts.review(lambda node: not node or not one.feed.synced or node in one.feed.nodes)
+
+    def _health(self, now: float) -> Health:
+        one, summary = self._sentinel, self._sentinel.verdicts.summary()
+        return Health(
+            governed=summary.total(),
+            up=summary[NodeState.UP] + summary[NodeState.NETWORK_FAULT],
+            silent=sum(number for state, number in summary.items() if state not in QUIET),
+            ready=self.is_warm(now),
+            abstaining=now - one.judge.stalled_at < ABSTAIN_SECONDS,
+            mass=bool(summary[NodeState.MASS_FAILURE]),
+        )
+
+    def _watch_seats(self) -> None:
+        """Tell the scribe who is there, and the VIM who is not."""
+        one = self._sentinel
+        heard = sorted([one.settings.seat, *one.seats.alive()])
+        if heard != self._heard_seats and one.scribe.send({"seats": heard}):
+            self._heard_seats = heard
+        lost = one.seats.lost()
+        if lost == self._lost and not any(lost.values()):
+            return
+        alone = len(heard) == 1
+        for seat, is_lost in lost.items():
+            if is_lost and not self._lost.get(seat):
+                one.teller.raise_fault(redundancy_fault(seat, one.clock, alone=alone))
+            elif not is_lost and seat in heard:
+                one.teller.clear(sentinel_resource(seat), FaultKind.REDUNDANCY_LOST, f"sentinel {seat} is heard again")
+        self._lost = lost

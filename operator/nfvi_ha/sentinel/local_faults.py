@@ -1,0 +1,99 @@
+"""An agent's words as a Fault of ours. An agent may speak of its own node only, whatever its datagram says."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef
+from nfvi_ha.core.wire.local_fault import LocalFault
+from nfvi_ha.sentinel.entries import VmEntry
+
+COMPONENT_KIND: Final = "HypervisorComponent"
+VM_KIND: Final = "VirtualMachineInstance"
+PROOF_KINDS: Final = frozenset({FaultKind.VM_FAILED})
+"""Faults whose proof is evidence that the VM's process is gone."""
+SENTINELS_OWN: Final = frozenset(
+    {
+        FaultKind.HYPERVISOR_FAILED,
+        FaultKind.HYPERVISOR_UNREACHABLE,
+        FaultKind.HYPERVISOR_NETWORK,
+        FaultKind.AGENT_LOST,
+        FaultKind.MASS_FAILURE,
+        FaultKind.REDUNDANCY_LOST,
+        FaultKind.REPLICAS_BELOW,
+    }
+)
+"""What no agent can know."""
+MAX_AGE: Final = timedelta(minutes=5)
+"""An agent's stamp that is further from our clock is not used: its node's clock is wrong, or the fault was spooled
+long ago. A stamp of last week would have its notification expire before it is sent."""
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_COMPONENT: Final = re.compile(r"[\x21-\x7e]{1,120}")
+_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
+
+
+class BadFault(ValueError):  # noqa: N818 - what it is
+    """A fault of an agent that cannot be used; the message says why."""
+
+
+def seen_at(fault: LocalFault, now: datetime) -> datetime:
+    """When the agent saw it, or ``now`` where its clock cannot be believed."""
+    try:
+        stamp = datetime.fromtimestamp(fault.seen_at_ms / 1000.0, UTC)
+    except (OverflowError, ValueError, OSError):
+        return now
+    return stamp if timedelta(0) <= now - stamp <= MAX_AGE else now
+
+
+def fault_of(
+    local: LocalFault, node: str, boot_id: str, now: datetime, vm_of: Callable[[str], VmEntry | None]
+) -> Fault:
+    """The fault that a verified beat of a node carries.
+
+    Args:
+        local: as it came.
+        node: whose beat it was.
+        boot_id: of that beat.
+        now: our wall clock.
+        vm_of: a VM as the feed shows it, by uid.
+
+    Raises:
+        BadFault: it names something that cannot be, or that is no agent's to say.
+    """
+    if local.kind in SENTINELS_OWN:
+        raise BadFault(f"{local.kind.value} is not an agent's to say")
+    cause = local.cause if _WORD.fullmatch(local.cause) else "Unknown"
+    at = seen_at(local, now)
+    if not local.vm_uid:
+        if not _COMPONENT.fullmatch(local.component):
+            raise BadFault(f"{local.kind.value} of component {local.component!r}")
+        resource = ResourceRef(COMPONENT_KIND, "", f"{node}/{local.component}", boot_id)
+        message = local.detail or f"{local.component} on {node}: {cause}"
+        return Fault(local.kind, resource, cause, message, local.severity, local.confidence, at, node=node)
+    if not _NAME.fullmatch(local.vm_namespace) or not _NAME.fullmatch(local.vm_name):
+        raise BadFault(f"VM {local.vm_namespace!r}/{local.vm_name!r} cannot be")
+    known = vm_of(local.vm_uid)
+    elsewhere = known is not None and (
+        (known.namespace, known.name) != (local.vm_namespace, local.vm_name)
+        or (known.node not in {"", node} and not known.migrating)
+    )
+    return Fault(
+        kind=local.kind,
+        resource=ResourceRef(VM_KIND, local.vm_namespace, local.vm_name, local.vm_uid),
+        cause=cause,
+        message=local.detail or f"{local.vm_namespace}/{local.vm_name} on {node}: {cause}",
+        severity=local.severity,
+        confidence=Confidence.LOW if elsewhere else local.confidence,
+        detected_at=at,
+        node=node,
+        vnf=local.vnf if _NAME.fullmatch(local.vnf) else "",
+        slot=local.slot,
+        evidence=None if elsewhere else _evidence(local, node, at),
+    )
+
+
+def _evidence(local: LocalFault, node: str, at: datetime) -> Evidence | None:
+    if not local.proof or local.kind not in PROOF_KINDS:
+        return None
+    return Evidence(EvidenceKind.PROCESS_GONE, f"agent@{node}", local.proof, at)
