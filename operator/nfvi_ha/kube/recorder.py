@@ -18,7 +18,7 @@ from typing import Final, Literal
 from prometheus_client import CollectorRegistry, Counter
 
 from nfvi_ha.kube.client import JsonObject, KubeClient
-from nfvi_ha.kube.errors import KubeError, NotFound, TooManyRequests, Unavailable
+from nfvi_ha.kube.errors import Invalid, KubeError, NotFound, TooManyRequests, Unavailable
 from nfvi_ha.kube.resources import EVENTS
 
 EventType = Literal["Normal", "Warning"]
@@ -26,6 +26,10 @@ EventType = Literal["Normal", "Warning"]
 _MAX_NOTE: Final = 1000  # the server refuses more than 1024 bytes
 _MAX_WORD: Final = 128
 _TRIES: Final = 4
+_OF_CLUSTER: Final = "default"
+"""Events about cluster-scoped objects live there, as everybody's do."""
+_OF_CLUSTER_BEFORE_1_21: Final = "kube-system"
+"""An older server (seen: 1.20.2) takes those of events.k8s.io nowhere else; kubectl describe finds them there, too."""
 
 _logger = logging.getLogger(__name__)
 
@@ -184,7 +188,13 @@ class EventRecorder:
                 patch = {"series": body["series"]}
                 await self._client.patch(EVENTS, body["metadata"]["name"], patch, namespace)
                 return
-        await self._client.create(EVENTS, body, namespace)
+        try:
+            await self._client.create(EVENTS, body, namespace)
+        except Invalid:
+            if namespace != _OF_CLUSTER:
+                raise
+            body["metadata"]["namespace"] = _OF_CLUSTER_BEFORE_1_21
+            await self._client.create(EVENTS, body, _OF_CLUSTER_BEFORE_1_21)
         series.created = True
 
     def _body(
@@ -202,8 +212,7 @@ class EventRecorder:
             "kind": EVENTS.kind,
             "metadata": {
                 "name": f"{str(regarding.get('name') or 'unknown')[:200]}.{self._new_id()}",
-                # Events about cluster-scoped objects live in "default", as everybody's do.
-                "namespace": regarding.get("namespace") or "default",
+                "namespace": regarding.get("namespace") or _OF_CLUSTER,
             },
             "eventTime": stamp,
             "reportingController": self._component,

@@ -60,6 +60,22 @@ async def test_an_event_says_who_saw_what_on_which_object(api: FakeApi, client: 
     assert second["metadata"]["namespace"] == "default", "events of cluster-scoped objects live there"
 
 
+async def test_a_server_that_wants_events_of_nodes_elsewhere_gets_them_there(api: FakeApi, client: KubeClient) -> None:
+    async def refuse_default(request: web.Request, _: bytes) -> web.StreamResponse | None:
+        return refuse(422, "Invalid") if "/namespaces/default/" in request.path else None
+
+    api.hook = refuse_default
+    subject = Subject(client)
+    async with subject.running():
+        subject.emit(regarding=NODE)
+        await subject.recorder.flush(5)
+        subject.emit(regarding=NODE)
+        await subject.recorder.flush(5)
+    (event,) = events(api)
+    assert event["metadata"]["namespace"] == "kube-system"
+    assert event["series"]["count"] == 2
+
+
 async def test_repetitions_count_up_one_series(api: FakeApi, client: KubeClient) -> None:
     subject = Subject(client)
     async with subject.running():
