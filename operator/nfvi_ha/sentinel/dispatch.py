@@ -141,7 +141,7 @@ class Dispatch:
         return OF_FRESHNESS.get(fresh)
 
     def _judge(self, fellow: Fellow, kind: FrameKind, incarnation: int, sequence: int, nonces: Nonces) -> Freshness:
-        return fellow.window.judge("", incarnation, kind, sequence, proven=self._proven(nonces))
+        return fellow.judge(incarnation, kind, sequence, proven=self._proven(nonces))
 
     def _proven(self, nonces: Nonces) -> bool:
         return nonces[self._sources.seat] == self._sources.nonce

@@ -14,6 +14,7 @@ from nfvi_ha.core.wire.replay import Freshness, Window
 INVENTORY_STREAM: Final = 256
 GOODBYE_STREAM: Final = 257
 """Beside those of beats, which are the indices of networks (8 bits)."""
+LIVES_KEPT: Final = 4
 
 Place = tuple[Any, ...]
 """A socket address as the system gives it: IP address, UDP port, and for IPv6 two more."""
@@ -68,9 +69,10 @@ class Source:
 
 @dataclass(slots=True)
 class Fellow:
-    """Another seat."""
+    """Another seat. Two processes may believe to have it: both are heard, so that the verdicts can void its vote."""
 
-    window: Window = field(default_factory=Window)
+    lives: dict[int, dict[int, int]] = field(default_factory=dict)
+    """By incarnation: the greatest sequence of each kind of frame."""
     nonce: int = 0
     nonce_of: int = -1
     """The incarnation that the nonce is of."""
@@ -79,6 +81,22 @@ class Fellow:
         """Remember its start nonce, unless it is one of an earlier life (a record, played back)."""
         if incarnation >= self.nonce_of:
             self.nonce, self.nonce_of = nonce, incarnation
+
+    def judge(self, incarnation: int, kind: int, sequence: int, *, proven: bool) -> Freshness:
+        """Judge a frame. An earlier life that still speaks, with new sequences, is fresh; one never heard is stale."""
+        if not proven:
+            return Freshness.UNPROVEN
+        last = self.lives.get(incarnation)
+        if last is None:
+            if self.lives and incarnation < max(self.lives):
+                return Freshness.STALE
+            last = self.lives[incarnation] = {}
+            if len(self.lives) > LIVES_KEPT:
+                del self.lives[min(self.lives)]
+        if sequence <= last.get(kind, -1):
+            return Freshness.REPLAYED
+        last[kind] = sequence
+        return Freshness.FRESH
 
 
 @dataclass(frozen=True, slots=True)

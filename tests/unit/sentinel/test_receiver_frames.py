@@ -12,8 +12,9 @@ from nfvi_ha.core.wire.goodbye import Goodbye, GoodbyeReason, encode_goodbye
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, encode_inventory, pack_entries
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.core.wire.probe import Found, ProbeResult, encode_probe_result
+from nfvi_ha.core.wire.replay import Freshness
 from nfvi_ha.core.wire.votes import SeatBeat, Told, VoteFrame, encode_seat_beat, encode_told, encode_vote
-from nfvi_ha.sentinel.sources import Fellow
+from nfvi_ha.sentinel.sources import LIVES_KEPT, Fellow
 from tests.unit.sentinel.receiver_world import (
     BOOT,
     CLUSTER,
@@ -115,6 +116,23 @@ def test_frames_of_a_seats_earlier_life_are_stale(world: World, make: Callable[.
     world.take(make(incarnation=5, sequence=1000))
     assert world.ear.counted() == {"seat_beat": 1}
     assert world.dropped() == {"Stale": 1}
+
+
+@pytest.mark.parametrize("make", [vote, told, seat_beat])
+def test_two_processes_that_believe_to_have_one_seat_are_both_heard(world: World, make: Callable[..., bytes]) -> None:
+    """The verdicts void such a seat's vote; a copy of what the older one said before is no sign of it."""
+    world.take(make(incarnation=5, sequence=8), make(incarnation=6, sequence=1), make(incarnation=5, sequence=9))
+    world.take(make(incarnation=5, sequence=8), make(incarnation=5, sequence=9))
+    assert sum(world.ear.counted().values()) == 3
+    assert world.dropped() == {"Replayed": 2}
+
+
+def test_lives_of_a_seat_are_not_kept_for_ever() -> None:
+    fellow = Fellow()
+    for incarnation in range(1, 1000):
+        fellow.judge(incarnation, 9, 1, proven=True)
+    assert len(fellow.lives) == LIVES_KEPT
+    assert fellow.judge(1, 9, 2, proven=True) is Freshness.STALE
 
 
 @pytest.mark.parametrize("make", [vote, told, seat_beat])
