@@ -136,6 +136,16 @@ class Feeder:
         """Say what holds for all of the cluster."""
         self._feed.put(FeedKind.CONFIG, CONFIG_KEY, config_entry(self._cluster, self._keys, self._policies.verdict()))
 
+    def governed(self, name: str) -> bool:
+        """Whether a policy covers the node of that name; one that is not there is not covered."""
+        host = self.hosts.get(name)
+        return host is not None and self._policies.governs(host.node)
+
+    def node_uid(self, name: str) -> str:
+        """The node's uid, "" if it is not there."""
+        host = self.hosts.get(name)
+        return host.node.uid if host is not None else ""
+
     def _put_node(self, host: HostView) -> None:
         name = host.node.name
         governed, stale = self._policies.governs(host.node), self.ages.is_stale(name)

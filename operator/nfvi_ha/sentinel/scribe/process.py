@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nfvi_ha.api.names import ANNOTATION_ADDRESSES
-from nfvi_ha.core.incident import Incident
 from nfvi_ha.kube.backoff import Backoff
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError, NotFound
+from nfvi_ha.kube.recorder import EventRecorder
 from nfvi_ha.kube.resources import NAMESPACES, PODS
 from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.sentinel.scribe.cache import CacheFile
@@ -20,7 +20,11 @@ from nfvi_ha.sentinel.scribe.doubts import LeaseDoubts
 from nfvi_ha.sentinel.scribe.feed import Feed
 from nfvi_ha.sentinel.scribe.feeder import Feeder
 from nfvi_ha.sentinel.scribe.host_view import write_addresses
+from nfvi_ha.sentinel.scribe.hypervisor_object import HypervisorObjects
+from nfvi_ha.sentinel.scribe.hypervisors import Hypervisors
 from nfvi_ha.sentinel.scribe.lines import FD_VARIABLE, JsonObject
+from nfvi_ha.sentinel.scribe.marker import Marker
+from nfvi_ha.sentinel.scribe.orders import Orders
 from nfvi_ha.sentinel.scribe.policies import Policies
 from nfvi_ha.sentinel.scribe.rank import Rank
 from nfvi_ha.sentinel.scribe.records import Records
@@ -32,6 +36,8 @@ log = logging.getLogger(__name__)
 
 USER_AGENT: Final = "nfvi-ha-sentinel"
 """Also the field manager of what we write."""
+COMPONENT: Final = "nfvi-ha.io/sentinel"
+"""Who says so in Events."""
 LAST_RETRY_SECONDS: Final = 5.0
 UNSYNCED_SECONDS: Final = 10.0
 """How often it is said what is still missing."""
@@ -62,7 +68,7 @@ class Scribe:
         self._rank = Rank(settings.seat, settings.rank_seconds)
         self._early: list[JsonObject] = []
         """Orders that came before we knew which NFVI this is."""
-        self._records: Records | None = None
+        self._orders: Orders | None = None
 
     async def run(self, sock: socket.socket) -> None:
         """Feed and write until the hot process closed its end."""
@@ -82,28 +88,46 @@ class Scribe:
 
     async def _work(self) -> None:
         cluster = self._settings.cluster or await self._cluster_id()
-        settings, feed, client = self._settings, self._feed, self._client
-        self._records = records = Records(
+        settings, feed, client, clock = self._settings, self._feed, self._client, Clock()
+        records = Records(
             client.lane(),
             feed,
-            clock=Clock(),
+            clock=clock,
             namespace=settings.namespace,
             cluster=cluster,
             delay=self._rank.delay_seconds,
-            on_written=self._on_written,
+            on_written=lambda incident: hypervisors.written(incident),
         )
-        feeder = Feeder(feed, Policies(), settings, cluster, on_secret=records.secret, on_host=lambda _: None)
+        feeder = Feeder(
+            feed,
+            Policies(),
+            settings,
+            cluster,
+            on_secret=records.secret,
+            on_host=lambda node: hypervisors.look(node),
+        )
+        recorder = EventRecorder(client, COMPONENT, f"sentinel-{settings.seat}")
+        hypervisors = Hypervisors(
+            objects=HypervisorObjects(client.lane()),
+            marker=Marker(client.lane(), records, host=feeder.hosts.get, governed=feeder.governed, now=clock.now),
+            governed=feeder.governed,
+            delay=self._rank.delay_seconds,
+            emit=lambda *event: orders.emit(*event),
+        )
+        orders = Orders(
+            rank=self._rank, records=records, hypervisors=hypervisors, recorder=recorder, node_uid=feeder.node_uid
+        )
         watches = Watches(client, settings, feeder, read_incident=records.intake.view, incident=records.changed)
         replicas = Replicas(
             client, feed, records.book, namespace=settings.namespace, expected=settings.operator_replicas
         )
-        early, self._early = self._early, []
-        for line in early:
-            self._take(line)
+        self._begin(orders)
         async with asyncio.TaskGroup() as group:
             for name, work in (
                 ("watches", watches.run()),
                 ("records", records.run()),
+                ("hypervisors", hypervisors.run()),
+                ("events", recorder.run()),
                 ("replicas", replicas.run()),
                 ("doubts", LeaseDoubts(client, feeder.ages, feeder.renewed).run()),
                 ("cache", CacheFile(settings.state_dir, feed).run()),
@@ -162,17 +186,14 @@ class Scribe:
 
     def _take(self, line: JsonObject) -> None:
         """The hot process wants something."""
-        if self._records is None:
+        if self._orders is None:
             self._early.append(line)
-            return
-        serial = line.get("serial")
-        match line:
-            case {"record": dict(record)}:
-                self._records.take(record, serial if isinstance(serial, int) else None)
-            case {"seats": list(seats)}:
-                self._rank.heard(seats)
-            case _:
-                log.error("order not understood", extra={"keys": sorted(line)})
+        else:
+            self._orders.take(line)
 
-    def _on_written(self, incident: Incident) -> None:
-        pass
+    def _begin(self, orders: Orders) -> None:
+        """From here on orders are carried out; first those that came before."""
+        self._orders = orders
+        early, self._early = self._early, []
+        for line in early:
+            orders.take(line)
