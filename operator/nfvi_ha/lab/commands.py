@@ -134,8 +134,8 @@ def run(
     JSON object; progress goes to stderr. Exit code 1 when something that must follow did not.
     """
     from nfvi_ha.lab import session
+    from nfvi_ha.lab.play import RunOptions
     from nfvi_ha.lab.report import show_result
-    from nfvi_ha.lab.runner import RunOptions
     from nfvi_ha.lab.scenarios import SCENARIOS
     from nfvi_ha.lab.world import LabOptions
 

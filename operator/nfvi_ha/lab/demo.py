@@ -11,8 +11,8 @@ from rich.table import Table
 from nfvi_ha.lab.controlplane.progress import console_progress
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.objects import name_of, uid_of
+from nfvi_ha.lab.play import STEP_SECONDS, Session, new_vnf, open_session
 from nfvi_ha.lab.report import timings_table
-from nfvi_ha.lab.runner import STEP_SECONDS, Session, new_vnf, open_session
 from nfvi_ha.lab.session import own_lab
 from nfvi_ha.lab.vnf import Life, Vnf, target
 from nfvi_ha.lab.world import Lab, LabOptions

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from nfvi_ha.api.names import FINALIZER_EVIDENCE, KUBEVIRT_CREATED_BY
 from nfvi_ha.kube.client import KubeClient
@@ -35,6 +35,11 @@ class Injection:
     """Namespace/name of the VMI or pod, or the node's name."""
     at: int
     wall: datetime
+
+    @classmethod
+    def now(cls, kind: str, target: str, at: int | None = None) -> Self:
+        """One that is made at this moment, or was at ``at``."""
+        return cls(kind, target, time.monotonic_ns() if at is None else at, datetime.now(UTC))
 
 
 class Faults:

@@ -17,6 +17,7 @@ from nfvi_ha.kube.resources import NODES
 from nfvi_ha.lab.controlplane.processes import Daemon
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.network.plan import AGENT_PORT
 from nfvi_ha.lab.objects import condition_of, name_of
 from nfvi_ha.lab.processfile import PROCESS, signal_process, write_identity
 from nfvi_ha.lab.site import SYSFS, Boot, Site
@@ -116,6 +117,8 @@ class Nfvi:
             "seed": self._seed,
             "address": boot.address,
             "bootID": boot.boot_id,
+            "places": self._site.places(node.name),
+            "agentPort": AGENT_PORT,
             "services": [service.to_json() for service in self._site.services(boot)],
             "kubeconfig": str(self._site.kubeconfig or self._kubeconfig),
         }

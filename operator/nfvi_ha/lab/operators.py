@@ -16,7 +16,7 @@ from nfvi_ha.kube.errors import NotFound
 from nfvi_ha.kube.resources import LEASES
 from nfvi_ha.lab.controlplane.processes import Daemon
 from nfvi_ha.lab.errors import LabFailed
-from nfvi_ha.lab.processfile import PROCESS, read_identity, signal_process, write_identity
+from nfvi_ha.lab.processfile import PROCESS, held, hold, read_identity, release, signal_process, write_identity
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ class OperatorReplicas:
             LabFailed: it does not run.
         """
         signal_process(self.root / name / PROCESS, number)
+
+    def hold(self, name: str) -> None:
+        """Once ended, it is not started again until ``release``."""
+        hold(self.root / name / PROCESS)
+
+    def release(self, name: str) -> None:
+        """Let it be started again."""
+        release(self.root / name / PROCESS)
 
     async def leader(self, client: KubeClient) -> str | None:
         """Identity of the replica that holds the Lease, None while nobody does."""
@@ -114,7 +122,7 @@ class Operators:
         while True:
             await asyncio.sleep(RESTART_SECONDS)
             for name, daemon in list(self._daemons.items()):
-                if not daemon.alive():
+                if not daemon.alive() and not held(self.replicas.root / name / PROCESS):
                     log.info("%s ended and is started again", name)
                     self._spawn(name)
 

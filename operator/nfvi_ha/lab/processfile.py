@@ -10,6 +10,7 @@ from nfvi_ha.lab.controlplane.processes import ProcessId
 from nfvi_ha.lab.errors import LabFailed
 
 PROCESS: Final = "process.json"
+HELD: Final = ".held"
 
 
 def write_identity(path: Path, identity: ProcessId) -> None:
@@ -27,6 +28,33 @@ def read_identity(path: Path) -> ProcessId | None:
         return ProcessId(int(values["pid"]), int(values["startTicks"]))
     except (OSError, ValueError, KeyError):
         return None
+
+
+def signal_group(path: Path, number: int) -> ProcessId:
+    """Send a signal to the process and its whole group; returns who it was.
+
+    Raises:
+        LabFailed: it does not run.
+    """
+    identity = read_identity(path)
+    if identity is None or not identity.signal(number):
+        raise LabFailed(f"no process runs for {path.parent.name}")
+    return identity
+
+
+def hold(path: Path) -> None:
+    """Whoever supervises the process of this file does not start it again until ``release``."""
+    path.with_suffix(HELD).touch()
+
+
+def release(path: Path) -> None:
+    """Let it be started again."""
+    path.with_suffix(HELD).unlink(missing_ok=True)
+
+
+def held(path: Path) -> bool:
+    """Whether it must not be started again."""
+    return path.with_suffix(HELD).exists()
 
 
 def signal_process(path: Path, number: int) -> ProcessId:

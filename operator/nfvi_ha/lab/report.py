@@ -5,7 +5,6 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from nfvi_ha.lab.runner import MEASURES
 from nfvi_ha.lab.timings import LabTimings
 
 TITLES: Final = {
@@ -22,9 +21,9 @@ def show_result(result: dict[str, Any]) -> None:
     table.add_column("")
     for column in ("p50", "p95", "p99", "max"):
         table.add_column(column, justify="right")
-    for name in MEASURES:
-        values = result["summary"][name]
-        table.add_row(TITLES[name], *(_cell(values[column]) for column in ("p50", "p95", "p99", "max")))
+    for name, values in result["summary"].items():
+        title = TITLES.get(name, name.removesuffix("_ms").replace("_", " "))
+        table.add_row(title, *(_cell(values[column]) for column in ("p50", "p95", "p99", "max")))
     console.print(table)
     machine = result["machine"]
     console.print(

@@ -15,8 +15,9 @@ from nfvi_ha.lab.controlplane import find_or_build_assets
 from nfvi_ha.lab.controlplane.lock import only_one
 from nfvi_ha.lab.controlplane.progress import ProgressSink, console_progress
 from nfvi_ha.lab.errors import LabFailed
-from nfvi_ha.lab.runner import RunOptions, open_session, run_scenario
-from nfvi_ha.lab.scenarios.scenario import Scenario
+from nfvi_ha.lab.play import RunOptions, open_session
+from nfvi_ha.lab.runner import run_scenario
+from nfvi_ha.lab.scenarios import AnyScenario
 from nfvi_ha.lab.world import Lab, LabAccess, LabOptions
 from nfvi_ha.reporting.receiver.record import Record
 
@@ -86,7 +87,7 @@ async def status(state_dir: Path) -> dict[str, Any]:
 
 
 async def run(
-    state_dir: Path, options: LabOptions, scenario: Scenario, run_options: RunOptions, stream: TextIO
+    state_dir: Path, options: LabOptions, scenario: AnyScenario, run_options: RunOptions, stream: TextIO
 ) -> dict[str, Any]:
     """Run a scenario on the background lab, or on one started for it.
 

@@ -37,12 +37,19 @@ class Site:
     hosts: Mapping[str, Host] = field(default_factory=dict)
     kubeconfig: Path | None = None
     """Of kubelets and virt-handlers; None: the lab's own."""
+    agents: bool = False
+    """Whether agents are among the services."""
     services: Callable[[Boot], Sequence[Service]] = _no_services
 
     @property
     def mode(self) -> Mode:
         """How hosts are kept apart."""
         return self.network.mode if self.network is not None else Mode.LOOPBACK
+
+    def places(self, node: str) -> dict[str, str]:
+        """Addresses of a node by network, if agents are to be found there."""
+        host = self.hosts.get(node)
+        return host.addresses(self.mode) if host is not None and self.agents else {}
 
     def address(self, node: str) -> str:
         """Of a node on the management network."""

@@ -33,6 +33,15 @@ class Received:
     """Of the resource."""
     subject: str
     cause: str
+    kind: str
+    """Of the fault."""
+    state: str
+    """Raised, action or cleared."""
+    incident: str
+    parent: str
+    """Id of the incident that caused this one, "" for none."""
+    confidence: str
+    source: str
     at: int
     verified: bool
     duplicate: bool
@@ -50,6 +59,12 @@ class Received:
             uid=str((data.get("resource") or {}).get("uid") or ""),
             subject=str(values.get("subject") or ""),
             cause=str(data.get("cause") or ""),
+            kind=str(data.get("kind") or ""),
+            state=str(data.get("state") or ""),
+            incident=str(data.get("incident") or ""),
+            parent=str(data.get("parent") or ""),
+            confidence=str(data.get("confidence") or ""),
+            source=str(data.get("source") or ""),
             at=int(values["receivedMonotonicNs"]),
             verified=bool(values.get("verified")),
             duplicate=bool(values.get("duplicate")),

@@ -31,8 +31,9 @@ class Life:
 class Vnf:
     """Made by ``create``, removed by ``remove``; ``run`` keeps the lives current."""
 
-    def __init__(self, client: KubeClient, namespace: str, replicas: int) -> None:
+    def __init__(self, client: KubeClient, namespace: str, replicas: int, *, node: str = "") -> None:
         self._client = client
+        self._node = node
         self.namespace = namespace
         self.replicas = replicas
         self.lives: dict[str, Life] = {}
@@ -53,7 +54,7 @@ class Vnf:
         """
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
         await self._client.create(NAMESPACES, namespace)
-        await self._client.create(VNFREPLICASETS, replica_set(self.replicas, memory), self.namespace)
+        await self._client.create(VNFREPLICASETS, replica_set(self.replicas, memory, self._node), self.namespace)
 
     async def remove(self, timeout_seconds: float = 60.0) -> None:
         """Scale the set to nothing, then delete it and the namespace; returns when its VMs are gone.
@@ -132,8 +133,8 @@ def is_ready(vmi: JsonObject) -> bool:
     return ready and phase_of(vmi) == "Running" and not deleting(vmi)
 
 
-def replica_set(replicas: int, memory: str) -> JsonObject:
-    """The VNFReplicaSet of a scenario: small VMs that shut down quickly.
+def replica_set(replicas: int, memory: str, node: str = "") -> JsonObject:
+    """The VNFReplicaSet of a scenario: small VMs that shut down quickly, all on one node if it is given.
 
     Here VMs die young on purpose, again and again: no end counts as early, or slots would soon be in back-off.
     """
@@ -149,6 +150,7 @@ def replica_set(replicas: int, memory: str) -> JsonObject:
                 "metadata": {"labels": {"app": NAME}},
                 "spec": {
                     "terminationGracePeriodSeconds": 5,
+                    **({"nodeSelector": {"kubernetes.io/hostname": node}} if node else {}),
                     "domain": {"devices": {}, "memory": {"guest": memory}},
                 },
             },

@@ -8,21 +8,24 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 import orjson
 
 from nfvi_ha.kube.client import KubeClient
+from nfvi_ha.lab import control
 from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.lab.controlplane.assets import Assets
 from nfvi_ha.lab.controlplane.progress import ProgressSink, silent
-from nfvi_ha.lab.daemons import standins
+from nfvi_ha.lab.desk import LabDesk
+from nfvi_ha.lab.eyes import Keys, sentinels_of, watched_site
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.network.client import Network, NetworkProcess, describe
 from nfvi_ha.lab.network.plan import Host, Mode
 from nfvi_ha.lab.nfvi import Hosts, Nfvi
 from nfvi_ha.lab.operators import OperatorReplicas, Operators
+from nfvi_ha.lab.sentinels import SentinelSeats
 from nfvi_ha.lab.setup import apply_crds
-from nfvi_ha.lab.site import Site
 from nfvi_ha.lab.timings import DEFAULT_TIMINGS, LabTimings
 from nfvi_ha.lab.vim import KEY_ID, register_endpoint
 from nfvi_ha.reporting.receiver.record import Record
@@ -31,6 +34,7 @@ from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
 ACCESS_FILE: Final = "lab.json"
 NETWORK: Final = "network"
 """Directory of the networks' process."""
+SENTINELS: Final = "sentinels"
 API_PORT: Final = 6443
 """Where hosts find the API server on the management network."""
 
@@ -63,6 +67,11 @@ class LabOptions:
         hypervisors = [Host.hypervisor(node.name, index) for index, node in enumerate(self.nodes())]
         return [*(Host.sentinel(seat) for seat in range(self.sentinels if self.agents else 0)), *hypervisors]
 
+    def describe(self) -> str:
+        """What there will be, in words."""
+        sentinels = f"{self.sentinels} sentinel(s)" if self.agents else "no sentinels"
+        return f"{self.hypervisors} hypervisors, {sentinels} and {self.operators} operator(s)"
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {**asdict(self), "timings": self.timings.to_json()}
@@ -89,6 +98,16 @@ class LabAccess:
     def hosts(self) -> Hosts:
         """The hypervisors."""
         return Hosts(self.state_dir)
+
+    @property
+    def sentinels(self) -> SentinelSeats:
+        """The sentinels."""
+        return SentinelSeats(self.state_dir / SENTINELS)
+
+    @property
+    def network(self) -> Network | None:
+        """The networks of the hosts."""
+        return Network.read(self.state_dir / NETWORK)
 
     @property
     def operators(self) -> OperatorReplicas:
@@ -164,19 +183,29 @@ class Lab:
             receiver = Receiver(ReceiverSettings(keys={KEY_ID: key.encode()}), on_record=on_record)
             url = await receiver.start()
             stack.push_async_callback(receiver.stop)
-            site = await _site(await wiring, plane, options)
-            progress("lab", describe(site.network))
+            network = await wiring
+            progress("lab", describe(network))
+            keys = Keys.new() if options.agents else None
+            relayed = plane.kubeconfig_through(*await network.relay_to_machine(API_PORT, plane.ports.apiserver))
+            seats = options.sentinels if options.agents else 0
+            site = watched_site(network, options.hosts(), relayed, keys, seats)
+            vim_port = urlsplit(url).port or 0
+            sentinels = await sentinels_of(root / SENTINELS, network, seats, vim_port, relayed, options.operators)
             nfvi = Nfvi(root, plane.kubeconfig, options.nodes(), options.timings, seed=options.seed, site=site)
             operators = Operators(root / "operators", plane.kubeconfig, options.operators)
+            stack.push_async_callback(sentinels.stop)
             stack.push_async_callback(nfvi.stop)
             stack.push_async_callback(operators.stop)
             async with await KubeClient.connect(str(plane.kubeconfig), user_agent="nfvi-ha-lab") as client:
                 progress("lab", "applying the CRDs")
                 await apply_crds(client)
                 await register_endpoint(client, url, key)
-                progress("lab", f"starting {options.hypervisors} hypervisors and {options.operators} operator(s)")
-                await asyncio.gather(nfvi.start(client), operators.start())
+                if keys is not None:
+                    await keys.install(client)
+                progress("lab", f"starting {options.describe()}")
+                await asyncio.gather(nfvi.start(client), operators.start(), sentinels.start())
             access = LabAccess(root, plane.kubeconfig, plane.assets.version_text, url, options)
+            await stack.enter_async_context(control.serve(root, LabDesk(plane, nfvi).answer))
             access.write()
             stack.callback((root / ACCESS_FILE).unlink, missing_ok=True)
             progress("lab", "ready")
@@ -193,17 +222,6 @@ class Lab:
     async def stop(self) -> None:
         """End everything; logs stay in the state directory."""
         await self._stack.aclose()
-
-
-async def _site(network: Network, plane: ControlPlane, options: LabOptions) -> Site:
-    """Where hypervisors find the API server: by way of the management network, so that cutting it cuts that, too."""
-    host, port = await network.relay_to_machine(API_PORT, plane.ports.apiserver)
-    return Site(
-        network=network,
-        hosts={item.name: item for item in options.hosts()},
-        kubeconfig=plane.kubeconfig_through(host, port),
-        services=lambda boot: standins(boot, network.mode),
-    )
 
 
 async def _ended(task: "asyncio.Task[Network]") -> None:

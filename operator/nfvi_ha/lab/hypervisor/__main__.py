@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-from nfvi_ha.lab.hypervisor.node import NodeSpec
+from nfvi_ha.lab.hypervisor.node import NodeIdentity, NodeSpec
 from nfvi_ha.lab.hypervisor.process import HypervisorConfig, run_hypervisor
 from nfvi_ha.lab.hypervisor.service import Service
 from nfvi_ha.lab.part import run_part
@@ -21,8 +21,7 @@ def main() -> None:
         directory=Path(values["directory"]),
         timings=LabTimings.from_json(values["timings"]),
         seed=values["seed"],
-        address=values["address"],
-        boot_id=values["bootID"],
+        identity=NodeIdentity(values["address"], values["bootID"], values["places"], values["agentPort"]),
         services=[Service.from_json(item) for item in values["services"]],
     )
     run_part(run_hypervisor(config))

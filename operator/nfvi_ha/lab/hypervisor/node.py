@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final, Self
 
-from nfvi_ha.api.names import KUBEVIRT_HEARTBEAT, KUBEVIRT_SCHEDULABLE
+import orjson
+
+from nfvi_ha.api.names import ANNOTATION_ADDRESSES, KUBEVIRT_HEARTBEAT, KUBEVIRT_SCHEDULABLE
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import AlreadyExists, KubeError, NotFound
 from nfvi_ha.kube.resources import LEASES, NODES
@@ -49,6 +51,17 @@ class NodeIdentity:
     address: str
     """On the management network."""
     boot_id: str
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where its agent listens, by network; {} without one."""
+    agent_port: int = 0
+    """UDP, on each of them."""
+
+    def annotations(self) -> dict[str, str]:
+        """What tells others where the agent is."""
+        if not self.places:
+            return {}
+        place = {"addresses": dict(self.places), "port": self.agent_port}
+        return {ANNOTATION_ADDRESSES: orjson.dumps(place).decode()}
 
 
 def node_object(spec: NodeSpec) -> JsonObject:
@@ -188,7 +201,7 @@ class NodeAgent:
             await self._kubelet.create(LEASES, body, LEASE_NAMESPACE)
 
     async def _beat(self) -> None:
-        annotations = {KUBEVIRT_HEARTBEAT: api_time(_wall())}
+        annotations = {KUBEVIRT_HEARTBEAT: api_time(_wall()), **self._identity.annotations()}
         await self._handler.patch(NODES, self._spec.name, {"metadata": {"annotations": annotations}})
 
 

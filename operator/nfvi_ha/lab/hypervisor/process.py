@@ -31,9 +31,7 @@ class HypervisorConfig:
     directory: Path
     timings: LabTimings
     seed: int
-    address: str
-    """Its own on the management network."""
-    boot_id: str
+    identity: NodeIdentity
     services: Sequence[Service]
 
 
@@ -49,8 +47,7 @@ async def run_hypervisor(config: HypervisorConfig) -> None:
         recorder = EventRecorder(handler_client, "virt-handler", name)
         handler = VirtHandler(handler_client, recorder, name, machines, config.timings, random)
         kubelet = Kubelet(kubelet_client, name, machines, config.timings, random, handler.launcher_changed)
-        identity = NodeIdentity(config.address, config.boot_id)
-        agent = NodeAgent(kubelet_client, handler_client, config.node, identity, config.timings, random)
+        agent = NodeAgent(kubelet_client, handler_client, config.node, config.identity, config.timings, random)
         try:
             async with (
                 control.serve(config.directory, lambda request: _answer(handler, request)),

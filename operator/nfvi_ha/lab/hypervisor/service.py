@@ -12,12 +12,13 @@ from typing import Any, Final, Self
 from nfvi_ha.lab.controlplane import deathwatch
 from nfvi_ha.lab.controlplane.processes import ProcessId
 from nfvi_ha.lab.hypervisor.child import ChildProcess
-from nfvi_ha.lab.processfile import write_identity
+from nfvi_ha.lab.processfile import held, write_identity
 
 log = logging.getLogger(__name__)
 
 DIRECTORY: Final = "services"
 RESTART_SECONDS: Final = 1.0
+HELD_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,5 @@ async def run_service(service: Service, node_directory: Path) -> None:
             child.kill()
         log.info("%s ended with %s and is started again", service.name, child.exit_code)
         await asyncio.sleep(service.restart_seconds)
+        while held(identity):  # noqa: ASYNC110 - a file of another process has no event
+            await asyncio.sleep(HELD_POLL_SECONDS)

@@ -50,6 +50,9 @@ LINKS: Final = (MGMT, STORAGE_A, STORAGE_B)
 BEAT_NETWORKS: Final[Mapping[str, Link]] = {"mgmt": MGMT, "storage": STORAGE_A}
 """Networks that heartbeats are sent over, in order of their index."""
 
+AGENT_PORT: Final = 7700
+SENTINEL_PORT: Final = 7701
+"""UDP, on every beat network."""
 RELAY_NUMBER: Final = 1
 _FIRST_SENTINEL: Final = 11
 _FIRST_HYPERVISOR: Final = 257
