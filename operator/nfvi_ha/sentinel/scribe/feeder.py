@@ -82,8 +82,10 @@ class Feeder:
 
     def renewed(self, node: str, renew_time: str, at: float) -> None:
         """A node's Lease said so when it was received (monotonic seconds)."""
+        was_stale = self.ages.is_stale(node)
         self.ages.observe(node, renew_time, at)
-        self._refresh_node(node)
+        if self.ages.is_stale(node) != was_stale:
+            self._refresh_node(node)
 
     def vm(self, change: Change[VmView]) -> None:
         """A VM came, changed or went."""
