@@ -1,9 +1,10 @@
 """The informers on foreign kinds, Incidents and Secrets, and what each change sets going."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -158,9 +159,18 @@ class Watches:
         self._do.secrets_changed()
 
 
+_ESSENCE: Final[Mapping[type, Callable[[Any], tuple[Any, ...]]]] = {
+    kind: attrgetter(*(field.name for field in fields(kind) if field.name != "resource_version"))
+    for kind in (VmView, PodView)
+}
+"""All of a view but its version."""
+
+
 def _same_but_version(old: VmView | PodView | None, new: VmView | PodView | None) -> bool:
     """Whether nothing changed that anybody here reads: most writes to a VMI are a guest agent's figures."""
-    return old is not None and new is not None and replace(old, resource_version=new.resource_version) == new
+    if old is None or new is None:
+        return False
+    return _ESSENCE[type(old)](old) == _ESSENCE[type(new)](new)
 
 
 def _writing_handler(change: Change[VmView]) -> str | None:
