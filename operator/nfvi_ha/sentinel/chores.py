@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from nfvi_ha.sentinel.app import Sentinel
 
 REVIEW_SECONDS: Final = 0.5
-WARM_UP_SECONDS: Final = 3.0
-ABSTAIN_SECONDS: Final = 0.2
 QUIET: Final = frozenset({NodeState.UP, NodeState.NETWORK_FAULT, NodeState.LEFT, NodeState.UNKNOWN})
 
 
@@ -28,7 +26,7 @@ class Chores:
 
     def is_warm(self, now: float) -> bool:
         """Whether enough time has passed since our start to judge."""
-        return now - self._started >= WARM_UP_SECONDS
+        return now - self._started >= self._sentinel.roster.policy.warm_up_seconds
 
     def scribe_started(self) -> None:
         """It knows nothing yet."""
@@ -61,7 +59,7 @@ class Chores:
             up=summary[NodeState.UP] + summary[NodeState.NETWORK_FAULT],
             silent=sum(number for state, number in summary.items() if state not in QUIET),
             ready=self.is_warm(now),
-            abstaining=now - one.judge.stalled_at < ABSTAIN_SECONDS,
+            abstaining=now - one.judge.stalled_at < one.roster.policy.abstain_seconds,
             mass=bool(summary[NodeState.MASS_FAILURE]),
         )
 

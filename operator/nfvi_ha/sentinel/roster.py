@@ -87,6 +87,8 @@ class Roster:
         self._dirty: set[FeedKind] = set()
         self._known: set[str] = set()
         self._losses: dict[str, bool] = {}
+        self.policy = verdict_policy({}, networks)
+        """The numbers that verdicts are reached by now."""
 
     def changed(self, change: Change) -> None:
         """An entry is another one now."""
@@ -115,7 +117,8 @@ class Roster:
         dirty, self._dirty = self._dirty, set()
         now = self._clock.monotonic()
         if FeedKind.CONFIG in dirty and self._feed.config is not None:
-            self._verdicts.set_policy(verdict_policy(self._feed.config.policy, self._networks), now)
+            self.policy = verdict_policy(self._feed.config.policy, self._networks)
+            self._verdicts.set_policy(self.policy, now)
         if FeedKind.NODE in dirty:
             self._set_nodes(now)
         if dirty & {FeedKind.CONFIG, FeedKind.NODE}:

@@ -13,13 +13,16 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import AlreadyExists, KubeError
 from nfvi_ha.kube.resources import SECRETS
+
+if TYPE_CHECKING:
+    # The sentinel's hot process reads records and has no Kubernetes client, nor the second that importing one takes.
+    from nfvi_ha.kube.client import KubeClient
 
 JsonObject = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -101,7 +104,7 @@ class SealKeeper:
 
     def __init__(
         self,
-        client: KubeClient,
+        client: "KubeClient",
         namespace: str,
         keys: SealKeys,
         *,
