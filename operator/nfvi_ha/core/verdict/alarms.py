@@ -114,7 +114,8 @@ def rebooted(node: Node, old_boot: str) -> list[Output]:
     The VMs of the old boot are gone, which is said at once; the host itself is back, which is said with it.
     """
     failed = (FaultKind.HYPERVISOR_FAILED, "")
-    if failed in node.raised:
+    if failed in node.raised or node.closed.get(failed, -1) >= node.episode:
+        # Told in this very outage already, with its VMs; since then it only accepted connections.
         return []
     episode = node.next_episode(*failed)
     node.raised[failed] = Raised(old_boot, episode)

@@ -33,8 +33,9 @@ class VerdictPolicy:
     """Two ticks further apart than this: the loop stood still."""
     return_seconds: float = 1.0
     """Beats must be steady for so long before a fault is cleared."""
-    service_return_seconds: float = 3.0
-    """So long must a failed host accept connections, its agent silent, before it counts as AgentLost."""
+    service_return_seconds: float = 30.0
+    """So long must a failed host accept connections, its agent silent, before it counts as AgentLost: when a host
+    boots, sshd and kubelet serve long before its agent's container runs."""
     network_seconds: float = 0.25
     """Added to the suspicion time: silence on one network only that makes it dark."""
     seat_overlap_seconds: float = 3.0
