@@ -1,5 +1,6 @@
 """What is done beside judging, each at its own pace, by the same tick: so that no timer comes between the two."""
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from nfvi_ha.core.fault import FaultKind
@@ -9,6 +10,8 @@ from nfvi_ha.sentinel.seats import Health, redundancy_fault, sentinel_resource
 
 if TYPE_CHECKING:
     from nfvi_ha.sentinel.app import Sentinel
+
+log = logging.getLogger(__name__)
 
 REVIEW_SECONDS: Final = 0.5
 QUIET: Final = frozenset({NodeState.UP, NodeState.NETWORK_FAULT, NodeState.LEFT, NodeState.UNKNOWN})
@@ -21,7 +24,8 @@ class Chores:
         self._sentinel = sentinel
         self._started = sentinel.clock.monotonic()
         self._beat_at = self._review_at = self._report_at = float("-inf")
-        self._heard_seats: list[int] | None = None
+        self._heard: list[int] = []
+        self._heard_by_scribe: list[int] | None = None
         self._lost: dict[int, bool] = {}
 
     def is_warm(self, now: float) -> bool:
@@ -30,7 +34,7 @@ class Chores:
 
     def scribe_started(self) -> None:
         """It knows nothing yet."""
-        self._heard_seats = None
+        self._heard_by_scribe = None
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -67,8 +71,11 @@ class Chores:
         """Tell the scribe who is there, and the VIM who is not."""
         one = self._sentinel
         heard = sorted([one.settings.seat, *one.seats.alive()])
-        if heard != self._heard_seats and one.scribe.send({"seats": heard}):
-            self._heard_seats = heard
+        if heard != self._heard:
+            self._heard = heard
+            log.info("sentinels", extra={"heard": heard})
+        if heard != self._heard_by_scribe and one.scribe.send({"seats": heard}):
+            self._heard_by_scribe = heard
         lost = one.seats.lost()
         if lost == self._lost and not any(lost.values()):
             return

@@ -57,33 +57,38 @@ class Agent:
         self._inventory_generation = 1
         self._serial = 0
         self._sockets: list[socket.socket] = []
-        self._service: asyncio.Server | None = None
+        self._services: list[asyncio.Server] = []
         self._task: asyncio.Task[None] | None = None
         self.service_port = 0
+        self.connected = 0
+        """Times that somebody connected to the service."""
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        for network, address in enumerate(self.addresses):
+        for address in self.addresses:
             opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             opened.setblocking(False)
             opened.bind((address, 0))
             loop.add_reader(opened, self._read, opened)
             self._sockets.append(opened)
-            del network
         await self.serve()
         self.beat_again()
 
     async def serve(self) -> None:
         """Something on the hypervisor that accepts connections, as a kubelet does."""
-        self._service = await asyncio.start_server(
-            lambda _, writer: writer.close(), self.addresses, self.service_port or 0, reuse_address=True
-        )
-        self.service_port = self._service.sockets[0].getsockname()[1]
+        for address in self.addresses:
+            service = await asyncio.start_server(self._connected, address, self.service_port, reuse_address=True)
+            self.service_port = service.sockets[0].getsockname()[1]
+            self._services.append(service)
 
     def stop_service(self) -> None:
-        if self._service is not None:
-            self._service.close()
-            self._service = None
+        for service in self._services:
+            service.close()
+        self._services.clear()
+
+    def _connected(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connected += 1
+        writer.close()
 
     def beat_again(self) -> None:
         self._task = asyncio.create_task(self._run())
@@ -169,7 +174,7 @@ class Agent:
             due = max(due + 0.1, loop.time())
             await asyncio.sleep(due - loop.time())
 
-    def _beat(self, extra: Flags = Flags(0)) -> None:
+    def _beat(self, extra: Flags | None = None) -> None:
         self._sequence += 1
         faults = pack(self.faults, self.overflow_room or room(self.node)).blob
         for network in range(len(NETWORKS)):
@@ -179,7 +184,7 @@ class Agent:
                 incarnation=self._incarnation,
                 sequence=self._sequence,
                 network=network,
-                flags=self.flags | extra,
+                flags=self.flags if extra is None else self.flags | extra,
                 watchdog=Watchdog.NONE,
                 lag_ms=0,
                 episode=max((answer.episode for answer in self.answers.values()), default=0),
@@ -290,8 +295,21 @@ class Site:
             raise AssertionError(f"no {type_} of {subject!r} in {got}\n{logs}") from None
         return self.events(type_, subject)
 
+    async def refused(self, type_: str) -> None:
+        """Until the VIM has been sent one and did not take it."""
+        await self.vim.wait_for(
+            lambda records: any(one.type.endswith(type_) and one.status == 503 for one in records), WAIT_SECONDS
+        )
+
+    async def ports_seen(self, agent: Agent) -> None:
+        """Until every seat has found the agent's service to be listening, and so may miss it."""
+        await until(lambda: agent.connected >= 2 * len(self.seats), "seats to try the service")
+
     async def settled(self) -> None:
         """All agents are answered by all seats that run, so every seat has history of every node."""
+        for seat in self.seats:
+            everybody = f"heard={list(range(len(self.seats)))}"
+            await until(lambda seat=seat, all_=everybody: all_ in seat.log(), "seats to hear each other")  # type: ignore[misc]
         running = [number for number, seat in enumerate(self.seats) if not seat.ended]
         await until(
             lambda: all(set(agent.answers) >= set(running) for agent in self.agents),
@@ -304,29 +322,25 @@ class Site:
 
 
 @asynccontextmanager
-async def site(
-    directory: Path, *, agents: int = 4, seats: int = 3, feed: Iterable[Put] = (), path: str = "/n", vim_up: bool = True
-) -> AsyncIterator[Site]:
+async def site(directory: Path, *, agents: int = 4, seats: int = 3, feed: Iterable[Put] = ()) -> AsyncIterator[Site]:
     """Start a site; leaves nothing behind."""
-    vim = Receiver(ReceiverSettings(path=path))
+    vim = Receiver(ReceiverSettings())
     url = await vim.start()
-    ports = [[_free_port(address) for _ in range(3)] for address in SEAT_ADDRESSES[:1]][0]
+    ports = _free_ports()
     places = [[(address, port) for port in ports] for address in SEAT_ADDRESSES]
     hosts = [Agent(number + 1, places) for number in range(agents)]
     for host in hosts:
         await host.start()
     lines = [*_feed(url, hosts), *feed]
-    processes = []
+    processes: list[SeatProcess] = []
     made = Site(directory, vim, hosts, processes)
     try:
-        for number in range(seats):
-            processes.append(_seat(directory / f"seat-{number}", number, ports, lines))
+        processes.extend(_seat(directory / f"seat-{number}", number, ports, lines) for number in range(seats))
         await asyncio.gather(*(process.start() for process in processes))
         yield made
     finally:
         await asyncio.gather(*(host.close() for host in hosts))
-        codes = await asyncio.gather(*(process.stop(signal.SIGTERM) for process in processes))
-        del codes
+        await asyncio.gather(*(process.stop() for process in processes))
         await vim.stop()
 
 
@@ -390,7 +404,12 @@ async def until(condition: Callable[[], object], what: str | Callable[[], str]) 
         raise AssertionError(f"waited in vain for {what if isinstance(what, str) else what()}") from None
 
 
-def _free_port(address: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind((address, 0))
-        return int(opened.getsockname()[1])
+def _free_ports() -> list[int]:
+    """Three that are free on the first address, and most likely on the others."""
+    opened = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
+    for one in opened:
+        one.bind((SEAT_ADDRESSES[0], 0))
+    ports = [int(one.getsockname()[1]) for one in opened]
+    for one in opened:
+        one.close()
+    return ports

@@ -2,15 +2,80 @@
 
 from pathlib import Path
 
+from nfvi_ha.core.fault import FaultKind
+
 from .site import site, until, vm
 
 
-async def test_a_vm_that_an_agent_sees_die_is_reported_once_under_one_id(tmp_path: Path) -> None:
+async def test_a_vm_that_an_agent_sees_die_is_reported_under_one_id_and_acknowledged(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         await here.settled()
-        agent, lost = here.agents[0], vm("web-0-1", vnf="web", slot=0)
-        fault = agent.vm_fault(lost)
-        got = await here.wait_for("vm.failed")
+        agent = here.agents[0]
+        fault = agent.vm_fault(vm("web-0-1", vnf="web", slot=0))
+        await here.wait_for("vm.failed")
         await until(lambda: agent.acknowledged(fault) == 3, "all seats to have it on disk")
-        assert {one.id for one in got} == here.ids("vm.failed")
         assert len(here.ids("vm.failed")) == 1
+        assert all(seat.spooled() for seat in here.seats)
+
+
+async def test_a_dead_hypervisor_is_reported_with_its_vms_and_cleared_when_it_is_back(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        dead = here.agents[0]
+        dead.vms = [vm(f"web-{number}-1", vnf="web", slot=number) for number in range(5)]
+        dead.vms.append(vm("going-0", going=True))
+        dead.vms.append(vm("silent-0", report=False))
+        dead.tell_inventory()
+        await here.settled()
+        await here.ports_seen(dead)
+        dead.die()
+        (host, *_) = await here.wait_for("hypervisor.failed")
+        vms = await here.wait_for("vm.failed", count=5)
+        assert len(here.ids("hypervisor.failed")) == 1
+        assert {one.data["parent"] for one in vms} == {host.data["incident"]}
+        assert {one.data["resource"]["name"] for one in vms} == {f"web-{number}-1" for number in range(5)}
+        await dead.serve()
+        dead.beat_again()
+        await here.wait_for("hypervisor.recovered")
+        await here.wait_for("vm.recovered", count=5)
+        assert not [one for one in here.vim.records if one.out_of_order]
+
+
+async def test_an_agent_that_is_silent_while_its_node_serves_is_lost_and_no_more(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        lost = here.agents[1]
+        await here.settled()
+        await here.ports_seen(lost)
+        lost.silence()
+        await here.wait_for("agent.lost")
+        lost.beat_again()
+        await here.wait_for("agent.returned")
+        assert not here.ids("hypervisor.failed")
+
+
+async def test_seat_0_killed_at_the_instant_of_a_fault_leaves_it_to_seat_1(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await here.settled()
+        here.seats[0].kill()
+        here.agents[0].vm_fault(vm("web-0-1"))
+        await here.wait_for("vm.failed")
+        assert len(here.ids("vm.failed")) == 1
+        lost = await here.wait_for("ha.redundancy.lost", "sentinel-0")
+        assert {one.data["confidence"] for one in lost} == {"high"}
+        await here.seats[0].stop()
+        await here.seats[0].start()
+        await here.wait_for("ha.redundancy.restored", "sentinel-0")
+
+
+async def test_a_vim_that_is_down_gets_everything_in_order_once_it_is_back(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        await here.settled()
+        here.vim.misbehave(status=503)
+        agent = here.agents[0]
+        fault = agent.fault(FaultKind.PROCESS_FAILED, component="process/kubelet")
+        await here.refused("process.failed")
+        agent.over(fault)
+        await until(lambda: all("fault is over" in seat.log() for seat in here.seats), "seats to see its end")
+        here.vim.misbehave()
+        await here.wait_for("process.restored")
+        assert len(here.ids("process.failed")) == len(here.ids("process.restored")) == 1
+        assert not [one for one in here.vim.records if one.out_of_order]
