@@ -1,6 +1,7 @@
 """From what we know to the datagrams that say it."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.beat.seats import History, Seats, Sent
@@ -8,7 +9,9 @@ from nfvi_ha.core.wire.beat import MAX_LAG_MS, Beat, Flags, Watchdog, encode_bea
 from nfvi_ha.core.wire.goodbye import Goodbye, GoodbyeReason, encode_goodbye
 from nfvi_ha.core.wire.inventory import Inventory, encode_inventory
 
-_U32 = 0xFFFF_FFFF
+NO_FAULTS: Final = -1
+"""Generation of what carries no set of faults: whoever answers it cannot have recorded one from it."""
+_U32: Final = 0xFFFF_FFFF
 
 
 @dataclass(slots=True)
@@ -108,12 +111,13 @@ class Composer:
             for number, packed in enumerate(parts)
         ]
 
-    def goodbye(self, reason: GoodbyeReason, seconds: int) -> bytes | None:
-        """A goodbye, None without a key."""
+    def goodbye(self, reason: GoodbyeReason, seconds: int, now: float) -> bytes | None:
+        """A goodbye, None without a key. It may be answered like a beat, but no set of faults is in it."""
         key = self._keys.secret(self._keys.current)
         if key is None:
             return None
         self.sequence += 1
+        self.history.add(Sent(self.sequence, now, self._keys.current, NO_FAULTS))
         goodbye = Goodbye(
             node=self._node,
             boot_id=self._boot_id,

@@ -23,16 +23,24 @@ class Grid:
 
     def __init__(self, period_seconds: float, start: float) -> None:
         self.period_seconds = period_seconds
-        self.next_at = start
+        self._start = start
+        self._number = 0
+
+    @property
+    def next_at(self) -> float:
+        """When the next period begins. Multiplied, not added up: no error gathers over months."""
+        return self._start + self._number * self.period_seconds
 
     def take(self, now: float) -> Turn | None:
         """The period that is due, or None. Periods that are over already are skipped, not made up for."""
         lag = now - self.next_at
         if lag < 0:
             return None
-        skipped = int(lag / self.period_seconds)
-        self.next_at += (skipped + 1) * self.period_seconds
-        return Turn(lag, skipped)
+        due = self._number
+        self._number += int(lag / self.period_seconds) + 1
+        if self.next_at <= now:
+            self._number += 1
+        return Turn(lag, self._number - due - 1)
 
 
 class LagWatch:

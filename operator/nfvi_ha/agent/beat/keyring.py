@@ -69,7 +69,7 @@ class Keyring:
         newest = max(self._keys, default=self.current)
         if newest != self.current:
             return newest
-        if self._live(self.current, now) or len(self._keys) < 2:
+        if len(self._keys) < 2 or self._live(self.current, now):
             return None
         others = [number for number in self.ids() if number != self.current]
         return others[turn % len(others)]

@@ -122,7 +122,7 @@ class BeatLoop:
         self._note_probes(now)
         self.voice.beat(self.flags(now), self.lags.seconds, now)
         if self.farewell.begun:
-            self.voice.goodbye(self.farewell.reason, self.farewell.seconds)
+            self.voice.goodbye(self.farewell.reason, self.farewell.seconds, now)
         self._refill()
 
     def _each_second(self, now: float) -> None:
@@ -241,7 +241,7 @@ class BeatLoop:
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             if not self.farewell.begun:
                 self.log.info("told to stop", reason=self.farewell.reason.value, seconds=self.farewell.seconds)
-                self.voice.goodbye(self.farewell.reason, self.farewell.seconds)
+                self.voice.goodbye(self.farewell.reason, self.farewell.seconds, now)
             self.farewell.begin(now)
             self.child.leaving = True
 

@@ -42,9 +42,9 @@ class Voice:
             for part in parts:
                 self._send(network, part)
 
-    def goodbye(self, reason: GoodbyeReason, seconds: int) -> None:
+    def goodbye(self, reason: GoodbyeReason, seconds: int, now: float) -> None:
         """A goodbye to everybody."""
-        datagram = self._composer.goodbye(reason, seconds)
+        datagram = self._composer.goodbye(reason, seconds, now)
         if datagram is not None:
             self.counts["goodbye"] += 1
             for network in range(len(self._ports)):
