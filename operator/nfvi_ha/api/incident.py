@@ -9,7 +9,29 @@ from nfvi_ha.api.model import ApiModel, BigCount, Count, Name, Text, Word
 from nfvi_ha.api.stamp import Stamp
 
 # The same words as in nfvi_ha.core.fault, which stands above this layer; a test holds them together.
-FaultKind = Literal["vm.failed", "vm.unready", "vm.paused", "vnf.replicas.below"]
+FaultKind = Literal[
+    "vm.failed",
+    "vm.unready",
+    "vm.paused",
+    "vnf.replicas.below",
+    "vm.stuck",
+    "hypervisor.failed",
+    "hypervisor.unreachable",
+    "hypervisor.network.failed",
+    "agent.lost",
+    "agent.faults.overflow",
+    "nfvi.mass.failure",
+    "ha.redundancy.lost",
+    "process.failed",
+    "process.hung",
+    "process.flapping",
+    "link.down",
+    "storage.path.degraded",
+    "storage.path.failed",
+    "storage.path.failover.slow",
+    "hardware.failed",
+    "hardware.degraded",
+]
 Severity = Literal["critical", "major", "minor", "warning"]
 Confidence = Literal["high", "low"]
 EvidenceKind = Literal["ProcessGone", "NeverStarted"]
@@ -42,13 +64,14 @@ class IncidentResource(ApiModel):
     """The resource a fault is on."""
 
     kind: Word
-    """Kind of the resource, like VirtualMachineInstance."""
+    """Kind of the resource: VirtualMachineInstance, VNFReplicaSet, Hypervisor, HypervisorComponent (a process, link,
+    network, storage path or hardware part of a hypervisor), Sentinel, OperatorReplica, or NFVI (the whole of it)."""
     namespace: Name = ""
     """Namespace of the resource; empty for cluster-scoped kinds."""
-    name: Name
-    """Name of the resource."""
+    name: Annotated[str, Field(max_length=384)]
+    """Name of the resource; of a HypervisorComponent "<node>/<component>", like "worker-1/process/kubelet"."""
     uid: Word = ""
-    """UID of the resource: which incarnation of that name it was."""
+    """UID of the resource: which incarnation of that name it was. Of a Hypervisor and its components the boot id."""
 
 
 class IncidentSpec(ApiModel):
@@ -73,6 +96,8 @@ class IncidentSpec(ApiModel):
     """Sequence number of the first notification; those of one resource grow from one Incident to the next."""
     cluster: Name = ""
     """Name of the cluster, as configured."""
+    parent: Word = ""
+    """Incident that caused this one; empty when it stands for itself."""
 
 
 class Action(ApiModel):

@@ -105,7 +105,7 @@ class Operator:
             settings.identity,
             metrics=RecorderMetrics(self._registry),
         )
-        self._story = Story(self._recorder, self._leads)
+        self._story = Story(self._recorder, self._leads, settings.namespace)
         self._world = world = World(NodeFreshness())
         self._book = book = IncidentBook()
         self._ledger = ledger = Ledger()

@@ -19,6 +19,25 @@ REFUSED: Final = "Refused"
 VM_FAILED: Final = "VMFailed"
 VM_UNREADY: Final = "VMUnready"
 VM_PAUSED: Final = "VMPaused"
+VM_STUCK: Final = "VMStuck"
+# On the Node of a hypervisor. Those on its state as a whole are the sentinels' words for it, too.
+HYPERVISOR_FAILED: Final = "HypervisorFailed"
+HYPERVISOR_UNREACHABLE: Final = "HypervisorUnreachable"
+NETWORK_FAULT: Final = "HypervisorNetworkFault"
+AGENT_LOST: Final = "AgentLost"
+AGENT_OVERFLOW: Final = "TooManyFaults"
+PROCESS_FAILED: Final = "ProcessFailed"
+PROCESS_HUNG: Final = "ProcessHung"
+PROCESS_FLAPPING: Final = "ProcessFlapping"
+LINK_DOWN: Final = "LinkDown"
+STORAGE_PATH_DEGRADED: Final = "StoragePathDegraded"
+STORAGE_PATH_FAILED: Final = "StoragePathFailed"
+STORAGE_PATH_SLOW: Final = "StoragePathFailoverSlow"
+HARDWARE_FAILED: Final = "HardwareFailed"
+HARDWARE_DEGRADED: Final = "HardwareDegraded"
+# On our own Pods and namespace
+REDUNDANCY_LOST: Final = "RedundancyLost"
+MASS_FAILURE: Final = "MassFailure"
 FAULT_CLEARED: Final = "FaultCleared"
 # On a VIMEndpoint
 ENDPOINT_UNREACHABLE: Final = "EndpointUnreachable"
@@ -54,6 +73,23 @@ MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         VM_FAILED: ("VirtualMachineInstance", WARNING, "The VM ended and nobody asked it to."),
         VM_UNREADY: ("VirtualMachineInstance", WARNING, "The VM was ready and is not; nothing proves that it ended."),
         VM_PAUSED: ("VirtualMachineInstance", WARNING, "KubeVirt froze the VM on a storage I/O error."),
+        VM_STUCK: ("VirtualMachineInstance", WARNING, "The VM's process is there and does not run."),
+        HYPERVISOR_FAILED: ("Node", WARNING, "A quorum of sentinels and no peer reaches the hypervisor."),
+        HYPERVISOR_UNREACHABLE: ("Node", WARNING, "One sentinel alone does not reach the hypervisor."),
+        NETWORK_FAULT: ("Node", WARNING, "The hypervisor is silent on one network and heard on another."),
+        AGENT_LOST: ("Node", WARNING, "The agent is silent; the hypervisor's services still accept connections."),
+        AGENT_OVERFLOW: ("Node", WARNING, "The agent sees more faults at once than it can name."),
+        PROCESS_FAILED: ("Node", WARNING, "A watched process ended; the note says which."),
+        PROCESS_HUNG: ("Node", WARNING, "A watched process is there and does not answer."),
+        PROCESS_FLAPPING: ("Node", WARNING, "A watched process keeps ending and coming back."),
+        LINK_DOWN: ("Node", WARNING, "A network interface lost its carrier."),
+        STORAGE_PATH_DEGRADED: ("Node", WARNING, "A storage path is not redundant."),
+        STORAGE_PATH_FAILED: ("Node", WARNING, "A storage path carries nothing any more."),
+        STORAGE_PATH_SLOW: ("Node", WARNING, "A storage path took more than a second to fail over."),
+        HARDWARE_FAILED: ("Node", WARNING, "A hardware part failed."),
+        HARDWARE_DEGRADED: ("Node", WARNING, "A hardware part is likely to fail; the note has a recommendation."),
+        REDUNDANCY_LOST: ("Pod", WARNING, "A sentinel or a replica of the operator is missing."),
+        MASS_FAILURE: ("Namespace", WARNING, "Many hypervisors fell silent together; recovery is held."),
         FAULT_CLEARED: ("any of these", NORMAL, "What was reported before is over; the note names the Incident."),
         ENDPOINT_UNREACHABLE: ("VIMEndpoint", WARNING, "The VIM does not take notifications; they wait."),
         ENDPOINT_REACHABLE: ("VIMEndpoint", NORMAL, "The VIM takes notifications."),

@@ -33,10 +33,15 @@ class _Part(BaseModel):
 class Resource(_Part):
     """The resource that the incident is about."""
 
-    kind: str = Field(description="VirtualMachineInstance or VNFReplicaSet.")
+    kind: str = Field(
+        description="VirtualMachineInstance, VNFReplicaSet, Hypervisor, HypervisorComponent, Sentinel, OperatorReplica "
+        "or NFVI."
+    )
     namespace: str = Field(description="Empty for cluster-scoped kinds.")
-    name: str
-    uid: str = Field(description="The incarnation: a VM that replaces another has another one.")
+    name: str = Field(description="Of a HypervisorComponent <node>/<component>, like worker-1/process/kubelet.")
+    uid: str = Field(
+        description="The incarnation: a VM that replaces another has another one, a hypervisor's is its boot id."
+    )
     node: str = Field(default="", description="The hypervisor it was on, empty if none or unknown.")
     vnf: str = Field(default="", description="Name of the owning VNFReplicaSet, empty if it has none.")
     slot: int | None = Field(default=None, ge=0, description="The VNF slot that the VM filled.")
@@ -133,7 +138,6 @@ class Notification(_Part):
         sequence: int,
         cluster: str,
         source: str,
-        parent: str | None = None,
     ) -> Self:
         """The message that raises a fault (step 0 of its incident)."""
         evidence = fault.evidence
@@ -160,7 +164,7 @@ class Notification(_Part):
             ),
             cluster=cluster,
             source=source,
-            parent=parent,
+            parent=fault.parent or None,
         )
 
     def acted(self, step: int, action: Action, *, sequence: int, at: datetime, message: str) -> Self:

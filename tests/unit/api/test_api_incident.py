@@ -10,7 +10,11 @@ from nfvi_ha.core import fault
 
 from .samples import changed, example
 
-INCIDENT = changed(example("incident"), "spec/fault/occurredAt", "2026-01-15T10:20:30.000Z")
+INCIDENT = changed(
+    changed(example("incident"), "spec/fault/occurredAt", "2026-01-15T10:20:30.000Z"),
+    "spec/parent",
+    "hypervisor-failed-1f2e3d4c5b6a798897a6b5c4",
+)
 
 
 def test_words_are_those_of_core() -> None:

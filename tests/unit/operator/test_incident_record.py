@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nfvi_ha.api import incident as api
 from nfvi_ha.api import schema
-from nfvi_ha.core.fault import Fault
+from nfvi_ha.core.fault import Fault, FaultKind, ResourceRef
 from nfvi_ha.core.incident import STEP_CLEARED, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.reporting.record.incident_record import DeliveryNote, new_object, read_record, status_of
@@ -46,6 +46,21 @@ def test_a_record_read_back_is_the_incident_that_was_written(make_fault: Callabl
     assert record.incident == incident
     assert record.deliveries == notes
     assert record.resource_version == "7"
+
+
+def test_a_fault_caused_by_another_is_read_back_with_its_parent(make_fault: Callable[..., Fault]) -> None:
+    """Also on a component whose name is longer than an object's may be."""
+    host = ResourceRef("HypervisorComponent", "", f"{'n' * 253}/{'c' * 120}", "boot")
+    fault = replace(
+        make_fault(), kind=FaultKind.PROCESS_HUNG, resource=host, parent="hypervisor-failed-1f2e3d4c5b6a798897a6b5c4"
+    )
+    raised = IncidentBook().raise_fault(fault)
+    assert raised is not None
+    obj = stored(raised[0], ())
+    jsonschema.validate(obj, schema.render(api.Incident)["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    record = read_record(obj)
+    assert record is not None
+    assert record.incident.fault == fault
 
 
 def test_the_record_fits_its_own_schema(make_fault: Callable[..., Fault]) -> None:

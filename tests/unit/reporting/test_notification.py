@@ -42,6 +42,12 @@ def test_every_type_obeys_the_published_schema(name: NotificationType) -> None:
     assert set(data) <= set(schema["properties"])
 
 
+def test_what_another_fault_caused_names_its_incident_in_every_message() -> None:
+    notification = raised(parent="hypervisor-failed-1f2e3d4c5b6a798897a6b5c4")
+    cleared = notification.cleared(1, sequence=2, at=SEEN, message="it is back")
+    assert notification.parent == cleared.parent == "hypervisor-failed-1f2e3d4c5b6a798897a6b5c4"
+
+
 def test_the_published_schema_refuses_an_unknown_type_and_a_missing_id() -> None:
     validator = jsonschema.Draft202012Validator(notification_schema())
     data = json.loads(encode(raised())[0])["data"]

@@ -93,6 +93,7 @@ def new_object(incident: Incident, namespace: str, cluster: str) -> JsonObject:
         episode=incident.episode,
         sequence_base=incident.sequence_base,
         cluster=cluster,
+        parent=fault.parent,
     )
     return {
         "apiVersion": names.API_VERSION,
@@ -185,6 +186,7 @@ def _fault(spec: api.IncidentSpec, evidence: tuple[Evidence, ...]) -> Fault:
         vnf=spec.vnf,
         slot=spec.slot,
         evidence=evidence[0] if sure else None,
+        parent=spec.parent,
     )
 
 
