@@ -10,6 +10,7 @@ from typing import Any
 
 from nfvi_ha.agent.config import SentinelAddress
 from nfvi_ha.agent.faults import Telling
+from nfvi_ha.agent.handed_out import HandedOut
 from nfvi_ha.agent.ipc import BEAT_FD_VARIABLE, Channel
 from nfvi_ha.core.wire.inventory import VmEntry, chunks
 
@@ -69,9 +70,9 @@ class BeatLink:
         rows = [[each.seat, each.network, each.address, each.port] for each in sentinels]
         self._tell("sentinels", {"sentinels": rows})
 
-    def keys(self, keys: Mapping[int, str]) -> None:
+    def keys(self, handed: HandedOut) -> None:
         """The node's keys."""
-        self._tell("keys", {"keys": {str(number): text for number, text in keys.items()}})
+        self._tell("keys", handed.to_json())
 
     def episode(self, episode: int) -> None:
         """The hypervisor's own episode, as the spool has it."""

@@ -1,9 +1,10 @@
 """Messages between the two processes of an agent: one JSON object per packet of a local SOCK_SEQPACKET pair.
 
 Probes to beat: ``{"faults": base64, "generation", "new", "spooled"}``, ``{"inventory": [base64 of each part]}``,
-``{"sentinels": [[seat, network, address, port], ...]}``, ``{"keys": {id: hex}}``, ``{"episode": n}``,
-``{"goodbye": reason, "seconds": n}``, ``{"alive": true}`` at least each second. Beat to probes: ``{"episode": n}``,
-``{"answered": {"seat", "generation", "upto", "bitmap"}}``, ``{"status": {...}}`` each second. Standard library only.
+``{"sentinels": [[seat, network, address, port], ...]}``, ``{"keys": {id: hex}, "cluster": name}``,
+``{"episode": n}``, ``{"goodbye": reason, "seconds": n}``, and ``{"alive": true}`` each second.
+Beat to probes: ``{"answered": {"seat", "generation", "upto", "bitmap"}}``, ``{"episode": n}``, and each second
+``{"status": {...}}``. Standard library only.
 """
 
 import json

@@ -8,16 +8,16 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import orjson
 
 from nfvi_ha.agent import cache
 from nfvi_ha.agent.config import KeyService
-from nfvi_ha.core.wire.keys import KEY_BYTES
+from nfvi_ha.agent.handed_out import HandedOut, parse_handed_out
 from nfvi_ha.kube.backoff import Backoff
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class KeyClient:
         service: KeyService,
         cluster: str,
         cached: Path,
-        use: Callable[[Mapping[int, str]], None],
+        use: Callable[[HandedOut], None],
         count: Callable[[str], None],
         rng: Callable[[], float] = random.random,
     ) -> None:
@@ -56,7 +56,7 @@ class KeyClient:
         backoff = Backoff(self._rng, first_seconds=0.5, max_seconds=60.0)
         while True:
             try:
-                keys = await self.ask()
+                handed = await self.ask()
             except KeyRefused as error:
                 self._count("failed")
                 log.warning("no keys from the key service", extra={"url": self._service.url, "error": str(error)})
@@ -64,11 +64,11 @@ class KeyClient:
                 continue
             self._count("ok")
             backoff.reset()
-            self._use(keys)
-            await asyncio.to_thread(self._keep, keys)
+            self._use(handed)
+            await asyncio.to_thread(self._keep, handed)
             await asyncio.sleep(REFRESH_SECONDS * (1 - self._rng() / 5))
 
-    async def ask(self) -> dict[int, str]:
+    async def ask(self) -> HandedOut:
         """Ask once.
 
         Raises:
@@ -95,23 +95,18 @@ class KeyClient:
             raise KeyRefused(f"{type(error).__name__}: {error}") from error
         return self._parse(body)
 
-    def _parse(self, body: bytes) -> dict[int, str]:
+    def _parse(self, body: bytes) -> HandedOut:
         try:
-            value: Any = orjson.loads(body)
-            keys = {int(number): str(text) for number, text in value["keys"].items()}
-            sizes = {len(bytes.fromhex(text)) for text in keys.values()}
-            cluster = value["cluster"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise KeyRefused(f"an answer without keys ({type(error).__name__})") from error
-        if sizes != {KEY_BYTES}:
-            raise KeyRefused("no keys, or not of 32 bytes")
-        if cluster != self._cluster:
-            raise KeyRefused(f"keys of cluster {cluster!r}, not {self._cluster!r}")
-        return keys
+            handed = parse_handed_out(orjson.loads(body))
+        except ValueError as error:
+            raise KeyRefused(str(error)) from error
+        if self._cluster and handed.cluster != self._cluster:
+            raise KeyRefused(f"keys of cluster {handed.cluster!r}, not {self._cluster!r}")
+        return handed
 
-    def _keep(self, keys: Mapping[int, str]) -> None:
+    def _keep(self, handed: HandedOut) -> None:
         try:
-            cache.write(self._cached, {"keys": {str(number): text for number, text in keys.items()}})
+            cache.write(self._cached, handed.to_json())
         except OSError as error:
             self._count("not-kept")
             log.warning("keys cannot be kept", extra={"path": str(self._cached), "error": str(error)})

@@ -72,7 +72,8 @@ class AgentSettings(_Part):
     """All settings of one agent."""
 
     node: Name
-    cluster: Annotated[str, Field(min_length=1, max_length=253)]
+    cluster: Annotated[str, Field(max_length=253)] = ""
+    """"" takes the name that the key service says."""
     networks: Annotated[tuple[NetworkSetting, ...], Field(min_length=1, max_length=8)]
     state_dir: Path = Path("/var/lib/nfvi-ha")
     namespace: Name = "nfvi-ha-system"
@@ -100,6 +101,8 @@ class AgentSettings(_Part):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
+        if not self.cluster and (self.key_service is None or self.keys):
+            raise ValueError("cluster: its name is needed where the keys are not from the key service")
         names = [network.name for network in self.networks]
         if len(set(names)) < len(names):
             raise ValueError("networks: two have the same name")
@@ -153,6 +156,7 @@ def check(raw: Mapping[str, Any], source: str) -> AgentSettings:
     except ValidationError as error:
         lines = []
         for each in error.errors(include_url=False):
-            place = ".".join(map(str, each["loc"])) or "settings"
-            lines.append(f"{source}: {place}: {each['msg'].removeprefix('Value error, ')}")
+            place = ".".join(map(str, each["loc"]))
+            text = each["msg"].removeprefix("Value error, ")
+            lines.append(f"{source}: {place}: {text}" if place else f"{source}: {text}")
         raise SettingsError("\n".join(lines)) from error

@@ -32,7 +32,9 @@ def run(
         Path | None, typer.Option(help="Settings as JSON or YAML; options given beside it win.", exists=True)
     ] = None,
     node: Annotated[str | None, typer.Option(help="Name of this node.", envvar="NODE_NAME")] = None,
-    cluster: Annotated[str | None, typer.Option(help="Name of this NFVI, as the sentinels have it.")] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="Name of this NFVI, as the sentinels have it; default: as the key service says.")
+    ] = None,
     namespace: Annotated[str | None, typer.Option(help="Namespace of the sentinels.", envvar="POD_NAMESPACE")] = None,
     network: Annotated[
         list[str] | None,

@@ -12,7 +12,7 @@ from nfvi_ha.core.wire.beat import Flags
 from nfvi_ha.core.wire.frame import FrameKind
 from nfvi_ha.core.wire.local_fault import LocalFault, pack, unpack
 from tests.unit.agent.conftest import StartAgent
-from tests.unit.agent.fake_sentinel import KEYS, FakeSentinel
+from tests.unit.agent.fake_sentinel import CLUSTER, KEYS, FakeSentinel
 from tests.unit.agent.running_agent import BOOT_ID
 
 DEATH = LocalFault(
@@ -168,7 +168,7 @@ def test_new_key_is_used_once_all_seats_know_it(start_agent: StartAgent, sentine
     for sentinel in sentinels:
         sentinel.beat()
     agent.status(lambda status: all(seat["answerAge"] is not None for seat in status["seats"].values()))
-    agent.tell({"keys": {str(number): key.hex() for number, key in KEYS.items()}})
+    agent.tell({"keys": {str(number): key.hex() for number, key in KEYS.items()}, "cluster": CLUSTER})
     sentinels[0].wait_for(lambda heard: heard.key_id == 2)
     sentinels[1].wait_for(lambda heard: heard.key_id == 2)
     assert late.beats(15)[-1].key_id == 1, "the seat that is late was cut off"
@@ -227,6 +227,6 @@ def test_beats_start_from_cached_keys_and_sentinels(
 def test_damaged_caches_are_told_and_harmless(start_agent: StartAgent, sentinel: FakeSentinel, tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text('{"keys": ')
     agent = start_agent(keys={})
-    agent.tell({"keys": {"1": KEYS[1].hex()}})
+    agent.tell({"keys": {"1": KEYS[1].hex()}, "cluster": CLUSTER})
     sentinel.beat()
     assert "cache not used" in agent.log.read_text()

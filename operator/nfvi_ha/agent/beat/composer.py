@@ -47,14 +47,13 @@ class Composer:
     """Makes datagrams; gives every beat and goodbye the next sequence and remembers the beats."""
 
     def __init__(
-        self, node: str, boot_id: str, incarnation: int, cluster: bytes, keys: Keyring, seats: Seats, telltale: Telltale
+        self, node: str, boot_id: str, incarnation: int, keys: Keyring, seats: Seats, telltale: Telltale
     ) -> None:
         self.incarnation = incarnation
         self.sequence = 0
         self.history = History()
         self._node = node
         self._boot_id = boot_id
-        self._cluster = cluster
         self._keys = keys
         self._seats = seats
         self._telltale = telltale
@@ -84,7 +83,7 @@ class Composer:
                 nonces=self._seats.nonces,
                 faults=told.faults,
             )
-            datagrams.append(encode_beat(beat, key, key_id, self._cluster))
+            datagrams.append(encode_beat(beat, key, key_id, self._keys.cluster))
         return datagrams
 
     def inventory(self) -> list[bytes]:
@@ -106,7 +105,7 @@ class Composer:
                 ),
                 key,
                 self._keys.current,
-                self._cluster,
+                self._keys.cluster,
             )
             for number, packed in enumerate(parts)
         ]
@@ -127,4 +126,4 @@ class Composer:
             seconds=min(seconds, 0xFFFF),
             nonces=self._seats.nonces,
         )
-        return encode_goodbye(goodbye, key, self._keys.current, self._cluster)
+        return encode_goodbye(goodbye, key, self._keys.current, self._keys.cluster)

@@ -20,11 +20,8 @@ BUDGET_PER_PERIOD: Final = 500
 class Intake:
     """Drains the ports, within the budget."""
 
-    def __init__(
-        self, node: str, cluster: bytes, keys: Keyring, probing: Probing, answered: Callable[[Answer, float], None]
-    ) -> None:
+    def __init__(self, node: str, keys: Keyring, probing: Probing, answered: Callable[[Answer, float], None]) -> None:
         self._node = node
-        self._cluster = cluster
         self._keys = keys
         self._probing = probing
         self._answered = answered
@@ -49,18 +46,18 @@ class Intake:
 
     def _take(self, datagram: bytes, sender: Address, port: Port) -> FrameKind:
         header = peek(datagram)
-        if header.cluster != self._cluster:
+        if header.cluster != self._keys.cluster:
             raise BadFrame(Reason.CLUSTER)
         match header.kind:
             case FrameKind.ANSWER:
                 key = self._key(header.key_id)
-                self._answered(decode_answer(datagram, key, self._cluster), time.monotonic())
+                self._answered(decode_answer(datagram, key, self._keys.cluster), time.monotonic())
             case FrameKind.ECHO_REQUEST:
                 self._echo(datagram, sender, port)
             case FrameKind.ECHO_REPLY:
-                self._probing.replied(decode_echo_reply(datagram, None, self._cluster).nonce)
+                self._probing.replied(decode_echo_reply(datagram, None, self._keys.cluster).nonce)
             case FrameKind.PROBE_REQUEST:
-                request = decode_probe_request(datagram, self._key(header.key_id), self._cluster)
+                request = decode_probe_request(datagram, self._key(header.key_id), self._keys.cluster)
                 if request.node != self._node:
                     raise BadFrame(Reason.BODY, f"a request to {request.node}")
                 self._probing.request(request, port.number, sender, time.monotonic())
@@ -69,11 +66,11 @@ class Intake:
         return header.kind
 
     def _echo(self, datagram: bytes, sender: Address, port: Port) -> None:
-        request = decode_echo_request(datagram, self._cluster)
+        request = decode_echo_request(datagram, self._keys.cluster)
         key = self._keys.secret(self._keys.current)
         if request.node != self._node or key is None:
             raise BadFrame(Reason.BODY, f"an echo for {request.node}")
-        reply = encode_echo_reply(EchoReply(self._node, request.nonce), key, self._keys.current, self._cluster)
+        reply = encode_echo_reply(EchoReply(self._node, request.nonce), key, self._keys.current, self._keys.cluster)
         if len(reply) <= len(datagram):
             port.send(reply, sender)
 

@@ -20,24 +20,23 @@ class _Key:
 
 
 class Keyring:
-    """Keys of this node. Empty until they are known; then nothing can be sent."""
+    """Keys of this node, and the cluster that they are for. While either is not known, nothing can be sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: bytes = b"") -> None:
         self._keys: dict[int, _Key] = {}
+        self.cluster = cluster
+        """As frames carry it (``frame.cluster_id``)."""
         self.current = 0
         """Id of the key to send with; meaningless while there is none."""
-
-    def __bool__(self) -> bool:
-        return bool(self._keys)
 
     def ids(self) -> tuple[int, ...]:
         """All ids, ascending."""
         return tuple(sorted(self._keys))
 
     def secret(self, key_id: int) -> bytes | None:
-        """The key of that id."""
+        """The key of that id; None if there is none, or no cluster yet."""
         key = self._keys.get(key_id)
-        return key.secret if key else None
+        return key.secret if key and self.cluster else None
 
     def use(self, keys: Mapping[int, bytes]) -> None:
         """These and no others are valid. An empty set changes nothing: a mute agent is worse than an old key."""

@@ -47,17 +47,16 @@ class BeatLoop:
         self, config: AgentConfig, probes: Sequence[str], scheduling: Scheduling, *, locked: bool, log: Log
     ) -> None:
         self.config, self.scheduling, self.locked, self.log = config, scheduling, locked, log
-        self.boot_id, self.cluster = config.read_boot_id(), cluster_id(config.cluster)
+        self.boot_id = config.read_boot_id()
         self.poller = Poller()
         self.ports = tuple(Port(number, network) for number, network in enumerate(config.networks))
         self.destinations = Destinations(config.networks)
-        self.keys, self.seats, self.telltale = Keyring(), Seats(), Telltale()
-        self.composer = Composer(
-            config.node, self.boot_id, time.time_ns(), self.cluster, self.keys, self.seats, self.telltale
-        )
+        self.keys = Keyring(cluster_id(config.cluster) if config.cluster else b"")
+        self.seats, self.telltale = Seats(), Telltale()
+        self.composer = Composer(config.node, self.boot_id, time.time_ns(), self.keys, self.seats, self.telltale)
         self.voice = Voice(self.composer, self.keys, self.destinations, self.ports)
-        self.probing = Probing(config.node, self.ports, self.poller, self.cluster, self._send_result)
-        self.intake = Intake(config.node, self.cluster, self.keys, self.probing, self._answered)
+        self.probing = Probing(config.node, self.ports, self.poller, self.keys, self._send_result)
+        self.intake = Intake(config.node, self.keys, self.probing, self._answered)
         self.child = ProbesProcess(probes, self.poller, self._told)
         self.farewell = Farewell(config.goodbye_reason, config.goodbye_seconds)
         self._words = Told(
@@ -223,7 +222,7 @@ class BeatLoop:
     def _send_result(self, result: ProbeResult, network: int, to: Address) -> None:
         key = self.keys.secret(self.keys.current)
         if key is not None:
-            self.ports[network].send(encode_probe_result(result, key, self.keys.current, self.cluster), to)
+            self.ports[network].send(encode_probe_result(result, key, self.keys.current, self.keys.cluster), to)
 
     def _listen_for_signals(self) -> None:
         for end in (self._wake, self._woken):

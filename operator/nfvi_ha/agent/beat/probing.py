@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nfvi_ha.agent.beat.icmp import open_icmp
+from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.beat.poller import READ, Poller
 from nfvi_ha.agent.beat.port import Address, Port
 from nfvi_ha.agent.beat.trial import Means, Trial
@@ -21,10 +22,10 @@ class Probing:
     """All trials under way. The same request over two networks is one trial, answered over both."""
 
     def __init__(
-        self, node: str, ports: tuple[Port, ...], poller: Poller, cluster: bytes, send_result: SendResult
+        self, node: str, ports: tuple[Port, ...], poller: Poller, keys: Keyring, send_result: SendResult
     ) -> None:
         self._node = node
-        self._means = Means(ports, {}, poller, cluster)
+        self._means = Means(ports, {}, poller, keys)
         self._send_result = send_result
         self._trials: dict[int, Trial] = {}
         self._askers: dict[int, list[tuple[int, Address]]] = {}

@@ -11,6 +11,7 @@ from nfvi_ha.agent.beat.destinations import Destinations, parse_rows
 from nfvi_ha.agent.beat.farewell import Farewell
 from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.config import KEYS_FILE, SENTINELS_FILE, AgentConfig
+from nfvi_ha.core.wire.frame import cluster_id
 
 
 class Told:
@@ -50,8 +51,8 @@ class Told:
                 self._new_inventory()
             case {"sentinels": rows}:
                 self._destinations.use(parse_rows(rows))
-            case {"keys": keys}:
-                self._keys.use(secrets(keys))
+            case {"keys": _, "cluster": _}:
+                self._use_keys(message)
             case {"goodbye": reason, "seconds": seconds}:
                 self._farewell.set(reason, int(seconds))
             case {"episode": episode}:
@@ -69,12 +70,18 @@ class Told:
             self._destinations.use(config.sentinels)
         problems = []
         for wanted, name, use in (
-            (not config.keys, KEYS_FILE, lambda value: self._keys.use(secrets(value["keys"]))),
+            (not config.keys, KEYS_FILE, self._use_keys),
             (not config.sentinels, SENTINELS_FILE, lambda value: self._destinations.use(parse_rows(value))),
         ):
             if wanted:
                 problems += _use_cache(config.state_dir / name, use)
         return problems
+
+    def _use_keys(self, value: Mapping[str, Any]) -> None:
+        """The keys, and the cluster they are for where the configuration left that to the key service."""
+        self._keys.use(secrets(value["keys"]))
+        if not self._keys.cluster:
+            self._keys.cluster = cluster_id(str(value["cluster"]))
 
 
 def secrets(keys: Mapping[Any, str]) -> dict[int, bytes]:

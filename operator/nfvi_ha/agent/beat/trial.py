@@ -7,6 +7,7 @@ from typing import Final
 
 from nfvi_ha.agent.beat.connect import Connect
 from nfvi_ha.agent.beat.icmp import Icmp
+from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.beat.poller import Poller
 from nfvi_ha.agent.beat.port import Port
 from nfvi_ha.core.wire.echo import EchoRequest, encode_echo_request
@@ -23,7 +24,7 @@ class Means:
     ports: tuple[Port, ...]
     icmp: dict[int, Icmp]
     poller: Poller
-    cluster: bytes
+    keys: Keyring
 
 
 class Trial:
@@ -75,9 +76,9 @@ class Trial:
         self._found = {place: outcome or Outcome.SILENT for place, outcome in self._found.items()}
 
     def _ask_udp(self, target: Target) -> None:
-        if target.udp_port:
+        if target.udp_port and self._means.keys.cluster:
             nonce = self._question(target.network, Method.UDP)
-            question = encode_echo_request(EchoRequest(self.request.target, nonce), self._means.cluster)
+            question = encode_echo_request(EchoRequest(self.request.target, nonce), self._means.keys.cluster)
             self._means.ports[target.network].send(question, (target.address, target.udp_port))
 
     def _ask_icmp(self, target: Target) -> None:
