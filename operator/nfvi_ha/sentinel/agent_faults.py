@@ -75,8 +75,8 @@ class AgentFaults:
     def changed(self, life: Life) -> bool:
         """A node's set of faults is another one. Returns whether an event in it is new."""
         node = life.beat.node
-        if not self._is_governed(node):
-            life.generation = None  # looked at again once it is
+        life.untold = not self._is_governed(node)
+        if life.untold:
             return False
         events = False
         before = {serial for of, serial in self._incident_of if of == node}
@@ -115,7 +115,7 @@ class AgentFaults:
         life = self._lives.get(node)
         if life is None or (life.beat.boot_id, life.beat.incarnation) != (boot_id, incarnation):
             return 0, 0
-        if life.generation is None:
+        if life.generation is None or life.untold:
             return life.acknowledged, 0
         events = [local.serial for local in life.faults if local.is_event]
         wanting = [serial for serial in events if not self._is_safe(node, serial)]
@@ -171,7 +171,7 @@ class AgentFaults:
                 return
         elif fault.resource.kind != VM_KIND or fault.kind not in VM_STATES or fault.node != life.beat.node:
             return
-        if life.generation is None or not life.whole or life.probes_down:
+        if life.generation is None or life.untold or not life.whole or life.probes_down:
             return
         if self._clock.monotonic() - life.since < SETTLE_SECONDS:
             return

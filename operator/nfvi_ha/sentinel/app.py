@@ -249,7 +249,7 @@ class Sentinel:
         self.sources.set_nodes(self.feed.nodes)
         for node in self.lives.nodes():
             life = self.lives.get(node)
-            if life is not None and life.generation is None and self._is_governed(node):
+            if life is not None and life.untold and self._is_governed(node):
                 self.faults.changed(life)
 
     def _forget(self, node: str) -> None:

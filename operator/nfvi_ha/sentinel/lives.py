@@ -24,6 +24,8 @@ class Life:
     faults: tuple[LocalFault, ...] = ()
     whole: bool = False
     """The faults are all there are: none was left out, and none was of a kind that we do not know."""
+    untold: bool = False
+    """They were not looked at: the node was not ours to speak of."""
     acknowledged: int = 0
     """Serial up to which nothing is wanted any more."""
     inventory: tuple[VmEntry, ...] | None = None

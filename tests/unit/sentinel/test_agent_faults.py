@@ -1,0 +1,267 @@
+"""What agents see, told, cleared and acknowledged."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nfvi_ha.core.fault import Confidence, FaultKind, Severity
+from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog
+from nfvi_ha.core.wire.inventory import Inventory, VmEntry, pack_entries
+from nfvi_ha.core.wire.local_fault import LocalFault, pack
+from nfvi_ha.sentinel.agent_faults import SETTLE_SECONDS, AgentFaults
+from nfvi_ha.sentinel.entries import VmEntry as FeedVm
+from nfvi_ha.sentinel.lives import Lives
+
+from .desk import START, Desk
+
+NODE, BOOT = "worker-1", "00000000-0000-4000-8000-000000000001"
+VM = {"vm_uid": "uid-1", "vm_namespace": "tenant-a", "vm_name": "web-0-1", "vnf": "web", "slot": 0}
+
+
+class Eyes:
+    """One agent as one sentinel hears it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.desk = Desk(directory)
+        self.lives = Lives()
+        self.vms: dict[str, FeedVm] = {}
+        self.governed = True
+        self.refused: list[str] = []
+        self.beat = Beat(NODE, BOOT, 1, 0, 0, Flags.REAL_TIME, Watchdog.NONE, 0, 0, 0, 0)
+        self.faults = AgentFaults(
+            lives=self.lives,
+            book=self.desk.book,
+            teller=self.desk.teller,
+            handover=self.desk.handover,
+            vm_of=self.vms.get,
+            is_governed=lambda _: self.governed,
+            clock=self.desk.clock,
+            on_refused=self.refused.append,
+        )
+
+    def says(self, *faults: LocalFault, room: int = 1000, **changes: Any) -> bool:
+        """A beat with that set."""
+        self.beat = replace(
+            self.beat,
+            sequence=self.beat.sequence + 1,
+            fault_generation=self.beat.fault_generation + 1,
+            faults=pack(faults, room).blob,
+            **changes,
+        )
+        self.hears()
+        life = self.lives.told(self.beat, ("192.0.2.1", 7946), self.desk.now)
+        return life is not None and self.faults.changed(life)
+
+    def hears(self) -> None:
+        self.lives.heard_at[NODE] = self.desk.now
+
+    def recorded(self) -> tuple[int, int]:
+        return self.faults.recorded(NODE, self.beat.boot_id, self.beat.incarnation)
+
+    def settle(self) -> None:
+        self.desk.advance(SETTLE_SECONDS + 0.1)
+        self.hears()
+
+    def told(self) -> list[str]:
+        return [type_ for type_, _ in self.desk.submitted]
+
+    def save(self) -> None:
+        """Everything is on disk now."""
+        self.desk.advance(0.1)
+        for incident in self.desk.book:
+            self.desk.handover.saved(incident.id, 1_000)
+
+
+def local(serial: int, kind: FaultKind = FaultKind.PROCESS_FAILED, **fields: Any) -> LocalFault:
+    defaults: dict[str, Any] = {
+        "cause": "Exited",
+        "severity": Severity.MAJOR,
+        "confidence": Confidence.HIGH,
+        "is_event": kind is FaultKind.VM_FAILED,
+        "seen_at_ms": int(START.timestamp() * 1000),
+        "episode": 0,
+        "component": "" if "vm_uid" in fields else "process/kubelet",
+    }
+    return LocalFault(serial=serial, kind=kind, **{**defaults, **fields})
+
+
+def test_a_state_is_raised_and_cleared_when_it_leaves_the_beat(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.settle()
+    eyes.says()
+    assert eyes.told() == ["process.failed", "process.restored"]
+
+
+def test_nothing_is_over_before_a_new_agent_has_looked_at_everything(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.settle()
+    eyes.says(incarnation=2)
+    assert eyes.told() == ["process.failed"]
+    eyes.settle()
+    eyes.faults.review_all()
+    assert eyes.told() == ["process.failed", "process.restored"]
+
+
+def test_nothing_is_over_while_the_probes_are_down(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.settle()
+    eyes.says(flags=Flags.REAL_TIME | Flags.PROBES_DOWN)
+    eyes.settle()
+    eyes.faults.review_all()
+    assert eyes.told() == ["process.failed"]
+
+
+def test_nothing_is_over_by_the_word_of_an_agent_that_is_silent(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.says()
+    eyes.desk.advance(60)
+    eyes.faults.review_all()
+    assert eyes.told() == ["process.failed"]
+
+
+def test_another_boot_ends_what_was_wrong_with_the_one_before(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.says(local(1), boot_id="00000000-0000-4000-8000-000000000002", incarnation=2)
+    assert sorted(eyes.told()) == ["process.failed", "process.failed", "process.restored"]
+    assert len(eyes.desk.book.open_incidents()) == 1
+
+
+def test_a_vms_death_is_not_cleared_by_leaving_the_beat(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1, FaultKind.VM_FAILED, **VM))
+    eyes.settle()
+    eyes.says()
+    assert eyes.told() == ["vm.failed"]
+
+
+def test_an_event_is_acknowledged_once_it_is_safe_and_its_proof_anew(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    died = local(7, FaultKind.VM_FAILED, **VM)
+    assert eyes.says(local(1), died)
+    assert eyes.recorded() == (6, 0)
+    eyes.save()
+    assert eyes.recorded()[0] == 7
+    eyes = Eyes(tmp_path)
+    eyes.says(died)
+    eyes.desk.advance(0.1)
+    eyes.says(replace(died, proof="pid 7 reaped"))
+    assert not eyes.faults.all_safe(NODE)
+    (incident,) = eyes.desk.book.open_incidents()
+    assert [each.source for each in incident.evidence] == [f"agent@{NODE}"]
+
+
+def test_an_unsafe_event_is_not_acknowledged_by_a_later_one(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    first = local(3, FaultKind.VM_FAILED, **VM)
+    eyes.says(first)
+    eyes.desk.advance(0.1)
+    second = local(5, FaultKind.VM_FAILED, **{**VM, "vm_uid": "uid-2", "vm_name": "web-1-1"})
+    eyes.says(first, second)
+    for incident in eyes.desk.book:
+        if incident.fault.resource.uid == "uid-2":
+            eyes.desk.handover.saved(incident.id, 1_000)
+    upto, bitmap = eyes.recorded()
+    assert upto == 2
+    assert bitmap == 1 << (5 - 3)
+
+
+def test_acknowledgements_are_for_the_start_of_the_agent_that_said_it(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM))
+    eyes.save()
+    assert eyes.faults.recorded(NODE, BOOT, 2) == (0, 0)
+
+
+def test_where_faults_were_left_out_nothing_is_over_and_no_higher_serial_acknowledged(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1, component="process/zzz"))
+    eyes.settle()
+    events = [
+        local(serial, FaultKind.VM_FAILED, **{**VM, "vm_uid": f"uid-{serial}", "vm_name": f"web-{serial}"})
+        for serial in range(10, 30)
+    ]
+    eyes.says(*events, room=600)
+    eyes.save()
+    named = [each.serial for each in eyes.lives.get(NODE).faults if each.is_event]  # type: ignore[union-attr]
+    upto, bitmap = eyes.recorded()
+    assert upto == 9
+    assert [upto + 1 + bit for bit in range(64) if bitmap >> bit & 1] == named
+    assert "process.restored" not in eyes.told()
+    assert "agent.faults.overflow" in eyes.told()
+
+
+def test_a_vm_that_is_not_to_be_reported_is_acknowledged_and_not_told(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = FeedVm(namespace="tenant-a", name="web-0-1", node=NODE, report=False)
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM))
+    assert eyes.told() == []
+    assert eyes.recorded()[0] == 7
+
+
+def test_an_agent_proves_nothing_of_a_vm_on_another_node(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = FeedVm(namespace="tenant-a", name="web-0-1", node="worker-2")
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM, proof="pid 7 reaped"))
+    (incident,) = eyes.desk.book.open_incidents()
+    assert incident.evidence == ()
+    assert incident.fault.confidence is Confidence.LOW
+
+
+def test_what_no_agent_can_know_is_refused_and_counted(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(
+        local(1, FaultKind.HYPERVISOR_FAILED),
+        local(2, component="process/\n"),
+        local(3, FaultKind.VM_FAILED, **{**VM, "vm_name": "../x"}),
+        local(4),
+    )
+    assert eyes.told() == ["process.failed"]
+    assert eyes.refused == [NODE] * 3
+    eyes.save()
+    assert eyes.recorded()[0] == 4
+
+
+def test_a_stranger_is_listened_to_once_he_is_expected(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.governed = False
+    eyes.says(local(1))
+    assert eyes.told() == []
+    eyes.governed = True
+    life = eyes.lives.get(NODE)
+    assert life is not None
+    assert life.untold
+    eyes.faults.changed(life)
+    assert eyes.told() == ["process.failed"]
+
+
+def test_a_stamp_of_last_week_does_not_have_its_notification_expire(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1, seen_at_ms=int(START.timestamp() * 1000) - 7 * 86_400_000))
+    (incident,) = eyes.desk.book.open_incidents()
+    assert incident.fault.detected_at == START
+
+
+def test_an_inventory_is_taken_when_all_of_its_parts_are_there(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says()
+    entries = [VmEntry(f"uid-{number}", "tenant-a", f"web-{number}") for number in range(2)]
+    parts = [
+        Inventory(NODE, BOOT, 1, 3, number, 2, packed=pack_entries([entry])) for number, entry in enumerate(entries)
+    ]
+    assert not eyes.lives.inventory(parts[1], 0.0)
+    assert eyes.lives.inventory(parts[0], 0.0)
+    life = eyes.lives.get(NODE)
+    assert life is not None
+    assert life.vms_of(BOOT) == tuple(entries)
+    older = replace(parts[0], generation=2, parts=1)
+    assert not eyes.lives.inventory(older, 0.0)
+    assert life.vms_of(BOOT) == tuple(entries)
+    eyes.says(boot_id="00000000-0000-4000-8000-000000000002", incarnation=2)
+    reborn = eyes.lives.get(NODE)
+    assert reborn is not None
+    assert (reborn.vms_of(BOOT), reborn.vms_of(eyes.beat.boot_id)) == (tuple(entries), None)
