@@ -92,3 +92,5 @@ VMIMS: Final = Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations",
 VNFREPLICASETS: Final = Resource(GROUP, VERSION, "vnfreplicasets", "VNFReplicaSet")
 VIMENDPOINTS: Final = Resource(GROUP, VERSION, "vimendpoints", "VIMEndpoint", namespaced=False)
 INCIDENTS: Final = Resource(GROUP, VERSION, "incidents", "Incident")
+HYPERVISORS: Final = Resource(GROUP, VERSION, "hypervisors", "Hypervisor", namespaced=False)
+HAPOLICIES: Final = Resource(GROUP, VERSION, "hapolicies", "HAPolicy", namespaced=False)

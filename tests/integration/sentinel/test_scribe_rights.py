@@ -19,8 +19,9 @@ from nfvi_ha.kube.resources import (
     ROLEBINDINGS,
     ROLES,
     SERVICEACCOUNTS,
+    SUBJECTACCESSREVIEWS,
 )
-from nfvi_ha.sentinel.scribe.access import Where, rules
+from nfvi_ha.sentinel.scribe.access import RIGHTS, Where, rules
 from nfvi_ha.sentinel.scribe.lines import FeedKind
 
 Obj = dict[str, Any]
@@ -42,6 +43,10 @@ async def kubeconfig(world: ScribeWorld) -> AsyncIterator[Path]:
     assert set(places) == set(Where)
     for where, namespace in places.items():
         await grant(world, f"{world.namespace}-{where.name.lower().replace('_', '-')}", where, namespace)
+    for where, namespace in places.items():
+        await eventually(
+            lambda where=where, namespace=namespace: granted(world, where, namespace), f"rights in {where}"
+        )
     yield await world.plane.kubeconfig_for_service_account(world.namespace, ACCOUNT)
 
 
@@ -51,6 +56,16 @@ async def grant(world: ScribeWorld, name: str, where: Where, namespace: str | No
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": world.namespace}
     reference = {"apiGroup": RBAC, "kind": role.kind, "name": name}
     await world.make(binding, {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}, namespace)
+
+
+async def granted(world: ScribeWorld, where: Where, namespace: str | None) -> bool:
+    """Whether the authorizer has heard of the role."""
+    (right, *_) = (right for right in RIGHTS if right.where is where)
+    attributes = {"group": right.resource.group, "resource": right.resource.plural, "verb": right.verbs[0]}
+    user = f"system:serviceaccount:{world.namespace}:{ACCOUNT}"
+    spec = {"user": user, "resourceAttributes": {**attributes, "namespace": namespace or ""}}
+    answer = await world.client.create(SUBJECTACCESSREVIEWS, {"spec": spec})
+    return bool(answer["status"]["allowed"])
 
 
 async def test_everything_that_it_does_is_allowed(world: ScribeWorld, kubeconfig: Path) -> None:

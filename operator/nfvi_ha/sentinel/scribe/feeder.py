@@ -30,6 +30,7 @@ class Feeder:
         policies: which nodes are governed, and by which figures.
         settings: of this process.
         cluster: name of this NFVI.
+        excluded: whether somebody wants the node of that name left alone.
         on_secret: told of each Secret of our namespace that came or changed.
         on_host: told of each node that came, changed or went.
     """
@@ -41,6 +42,7 @@ class Feeder:
         settings: ScribeSettings,
         cluster: str,
         *,
+        excluded: Callable[[str], bool],
         on_secret: Callable[[Secret], None],
         on_host: Callable[[str], None],
     ) -> None:
@@ -48,6 +50,7 @@ class Feeder:
         self._policies = policies
         self._settings = settings
         self._cluster = cluster
+        self._excluded = excluded
         self._on_secret = on_secret
         self._on_host = on_host
         self.hosts: dict[str, HostView] = {}
@@ -126,6 +129,11 @@ class Feeder:
         if view is not None and view.addresses and str(view.seat) not in self._settings.seats:
             self._feed.put(FeedKind.SEAT, str(view.seat), seat_entry(view.addresses, view.port))
 
+    def hypervisor(self, name: str) -> None:
+        """Its Hypervisor came, changed or went: it may be excluded now."""
+        self._refresh_node(name)
+        self._on_host(name)
+
     def policy(self, change: Change[PolicyView]) -> None:
         """An HAPolicy came, changed or went: every node may be governed by another now."""
         self._policies.change(change.old, change.new)
@@ -139,9 +147,9 @@ class Feeder:
         self._feed.put(FeedKind.CONFIG, CONFIG_KEY, config_entry(self._cluster, self._keys, self._policies.verdict()))
 
     def governed(self, name: str) -> bool:
-        """Whether a policy covers the node of that name; one that is not there is not covered."""
+        """Whether the node of that name is ours to judge: it is there, a policy covers it, and nobody excluded it."""
         host = self.hosts.get(name)
-        return host is not None and self._policies.governs(host.node)
+        return host is not None and self._policies.governs(host.node) and not self._excluded(name)
 
     def node_uid(self, name: str) -> str:
         """The node's uid, "" if it is not there."""
@@ -150,8 +158,8 @@ class Feeder:
 
     def _put_node(self, host: HostView) -> None:
         name = host.node.name
-        governed, stale = self._policies.governs(host.node), self.ages.is_stale(name)
-        entry = node_entry(host, governed=governed, lease_stale=stale, networks=self._settings.networks)
+        stale = self.ages.is_stale(name)
+        entry = node_entry(host, governed=self.governed(name), lease_stale=stale, networks=self._settings.networks)
         self._feed.put(FeedKind.NODE, name, entry)
 
     def _refresh_node(self, name: str) -> None:

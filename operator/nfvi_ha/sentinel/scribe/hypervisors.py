@@ -74,12 +74,10 @@ class Hypervisors:
 
     async def _work(self, node: str) -> None:
         report = self._reports.get(node)
-        if self._governed(node):
-            changed = await self._objects.write(node, report)
-            if changed and report is not None:
-                self._tell(report)
         if report is not None:
             await self._marker.mark(report)
+        if self._governed(node) and await self._objects.write(node, report) and report is not None:
+            self._tell(report)
 
     def _tell(self, report: HypervisorReport) -> None:
         type_, reason = reasons.OF_STATE.get(report.state, ("", ""))

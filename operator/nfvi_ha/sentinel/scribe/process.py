@@ -103,12 +103,14 @@ class Scribe:
             Policies(),
             settings,
             cluster,
+            excluded=lambda node: objects.excluded(node),
             on_secret=records.secret,
             on_host=lambda node: hypervisors.look(node),
         )
+        objects = HypervisorObjects(client.lane(), feeder.hypervisor)
         recorder = EventRecorder(client, COMPONENT, f"sentinel-{settings.seat}")
         hypervisors = Hypervisors(
-            objects=HypervisorObjects(client.lane()),
+            objects=objects,
             marker=Marker(client.lane(), records, host=feeder.hosts.get, governed=feeder.governed, now=clock.now),
             governed=feeder.governed,
             delay=self._rank.delay_seconds,
@@ -117,7 +119,14 @@ class Scribe:
         orders = Orders(
             rank=self._rank, records=records, hypervisors=hypervisors, recorder=recorder, node_uid=feeder.node_uid
         )
-        watches = Watches(client, settings, feeder, read_incident=records.intake.view, incident=records.changed)
+        watches = Watches(
+            client,
+            settings,
+            feeder,
+            read_incident=records.intake.view,
+            incident=records.changed,
+            hypervisor=objects.changed,
+        )
         replicas = Replicas(
             client, feed, records.book, namespace=settings.namespace, expected=settings.operator_replicas
         )
@@ -127,6 +136,7 @@ class Scribe:
                 ("watches", watches.run()),
                 ("records", records.run()),
                 ("hypervisors", hypervisors.run()),
+                ("hypervisors-synced", self._hypervisors_synced(watches, objects, feeder, hypervisors)),
                 ("events", recorder.run()),
                 ("replicas", replicas.run()),
                 ("doubts", LeaseDoubts(client, feeder.ages, feeder.renewed).run()),
@@ -144,6 +154,15 @@ class Scribe:
         await self._until_done("replicas", replicas.look)
         log.info("synced")
         self._feed.set_synced()
+
+    async def _hypervisors_synced(
+        self, watches: Watches, objects: HypervisorObjects, feeder: Feeder, hypervisors: Hypervisors
+    ) -> None:
+        """From then on Hypervisors are made and written."""
+        await asyncio.gather(watches.wait_synced(), watches.hypervisors.wait_synced())
+        objects.synced = True
+        for node in feeder.hosts:
+            hypervisors.look(node)
 
     async def _announce(self) -> None:
         """Write where we listen on our own Pod, for agents and the other seats."""

@@ -7,12 +7,13 @@ from typing import Any
 from nfvi_ha.kube.client import JsonObject, KubeClient
 from nfvi_ha.kube.dispatcher import Change, Dispatcher
 from nfvi_ha.kube.informer import PRIORITY_DEFAULT, PRIORITY_NODES, PRIORITY_VMS, Informer
-from nfvi_ha.kube.resources import INCIDENTS, LEASES, NODES, PODS, SECRETS, VIMENDPOINTS, VMIS
+from nfvi_ha.kube.resources import HYPERVISORS, INCIDENTS, LEASES, NODES, PODS, SECRETS, VIMENDPOINTS, VMIS
 from nfvi_ha.kube.views import lease_view, vm_view
 from nfvi_ha.reporting.record.intake import IncidentView
 from nfvi_ha.sentinel.scribe.doubts import NODE_LEASES
 from nfvi_ha.sentinel.scribe.feeder import Feeder
 from nfvi_ha.sentinel.scribe.host_view import host_view
+from nfvi_ha.sentinel.scribe.hypervisor_object import HypervisorView, hypervisor_view
 from nfvi_ha.sentinel.scribe.settings import ScribeSettings
 from nfvi_ha.sentinel.scribe.views import endpoint_view, seat_view, secret_view
 
@@ -28,6 +29,7 @@ class Watches:
         *,
         read_incident: Callable[[JsonObject], IncidentView | None],
         incident: Callable[[Change[IncidentView]], None],
+        hypervisor: Callable[[Change[HypervisorView]], None],
     ) -> None:
         dispatcher = Dispatcher()
         namespace = settings.namespace
@@ -35,6 +37,11 @@ class Watches:
             client, LEASES, lease_view, on_change=feeder.lease, namespace=NODE_LEASES,
             priority=PRIORITY_NODES, dispatcher=dispatcher, name="node-leases",
         )  # fmt: skip
+        self.hypervisors = Informer(
+            client, HYPERVISORS, hypervisor_view, on_change=hypervisor,
+            priority=PRIORITY_DEFAULT, dispatcher=dispatcher,
+        )  # fmt: skip
+        """Nothing that the hot process needs: the feed does not wait for it."""
         self._informers: tuple[Informer[Any], ...] = (
             # Secrets first: the keys in them decide what of the rest is believed.
             Informer(
@@ -65,7 +72,7 @@ class Watches:
         )  # fmt: skip
 
     async def wait_synced(self) -> None:
-        """Wait until every informer delivered its first list."""
+        """Wait until every informer that the feed needs delivered its first list."""
         await asyncio.gather(*(informer.wait_synced() for informer in self._informers))
 
     def unsynced(self) -> list[str]:
@@ -75,5 +82,5 @@ class Watches:
     async def run(self) -> None:
         """Watch for ever."""
         async with asyncio.TaskGroup() as group:
-            for informer in self._informers:
+            for informer in (*self._informers, self.hypervisors):
                 group.create_task(informer.run(), name=f"informer-{informer.name}")
