@@ -58,7 +58,7 @@ class Dispatch:
             self._drops.drop(OF_REASON[bad.reason], place[0], now, str(bad))
             return
         if reason is None:
-            self._drops.accepted[header.kind] += 1
+            self._drops.accept(header.kind)
         else:
             self._drops.drop(reason, place[0], now, header.node)
 

@@ -60,11 +60,22 @@ class Drops:
     """
 
     def __init__(self) -> None:
-        self.accepted = dict.fromkeys(FrameKind, 0)
+        self.beats = 0
+        """Taken in. By itself, for the hash of an enum's member costs more than all else about counting."""
+        self._others = dict.fromkeys(FrameKind, 0)
         self.dropped = dict.fromkeys(Drop, 0)
         self._said: dict[tuple[str, Drop], list[float]] = {}
         """By source and reason: when to speak again, and how many came since."""
         self._swept_at = 0.0
+
+    @property
+    def accepted(self) -> dict[FrameKind, int]:
+        """Frames that were taken in, by kind."""
+        return {**self._others, FrameKind.BEAT: self.beats}
+
+    def accept(self, kind: FrameKind) -> None:
+        """One more that is no beat."""
+        self._others[kind] += 1
 
     @property
     def total(self) -> int:

@@ -7,7 +7,7 @@ complete: under a flood that no reading ends, that moment lags a little, and the
 
 Kernel receive stamps (SO_TIMESTAMPNS) are not used. They would date the beats of a stall more exactly, which judging
 does not need: a stall is forgiven as a whole (``Verdicts.stalled``). And they cost ``recvmsg`` with ancillary data for
-every datagram, twice the time of ``recvfrom_into``.
+every datagram. Nor is ``recvfrom_into`` used: slices of a view cost more than the bytes object that it saves.
 """
 
 import asyncio
@@ -22,26 +22,22 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from nfvi_ha.core.wire.beat import COUNTERS, Beat, Flags, beat_of
 from nfvi_ha.core.wire.errors import BadFrame
-from nfvi_ha.core.wire.frame import HEADER_BYTES, MAX_DATAGRAM, TAG_BYTES, FrameKind
+from nfvi_ha.core.wire.frame import HEADER_BYTES, MAX_DATAGRAM, TAG_BYTES
 from nfvi_ha.core.wire.replay import Freshness
 from nfvi_ha.sentinel.audience import Audience, Due
 from nfvi_ha.sentinel.dispatch import Dispatch
 from nfvi_ha.sentinel.drops import OF_FRESHNESS, OF_REASON, Drop, Drops
 from nfvi_ha.sentinel.port import Listen, Port
-from nfvi_ha.sentinel.sources import BeatKey, Place, Source, Sources, Stream, state_of
+from nfvi_ha.sentinel.sources import ANSWER_SECONDS, BeatKey, Place, Sources, Stream, state_of
 
 log = logging.getLogger(__name__)
 
-ANSWER_SECONDS: Final = 1.0
-LEARNING_SECONDS: Final = 0.05
-"""At most so often a beat without our nonce is answered on each network of a node."""
 TURN_SECONDS: Final = 0.02
 """So long one turn of the loop may read, then others have theirs."""
 DRAIN_SECONDS: Final = 0.05
 BATCH: Final = 128
 """Datagrams read from one socket before the other has its turn, with one look at the clock."""
-_MORE_THAN_ANY: Final = 2048
-"""Buffer for one datagram; a longer one is cut to this size and thereby known as too long."""
+_NAME_AT: Final = HEADER_BYTES + 1
 
 
 class Receiver:
@@ -66,8 +62,6 @@ class Receiver:
         self._audience = audience
         self._monotonic = monotonic
         self._dispatch = Dispatch(sources, self.drops, audience)
-        self._buffer = bytearray(_MORE_THAN_ANY)
-        self._view = memoryview(self._buffer)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.ports: list[Port] = []
         try:
@@ -158,11 +152,11 @@ class Receiver:
 
     def _read(self, port: Port, most: int) -> int:
         """Read at most so many datagrams; fewer only when no more are there. Hot: everything in it counts."""
-        receive, buffer, view, beats = port.socket.recvfrom_into, self._buffer, self._view, self.sources.beats
+        receive, beats = port.socket.recvfrom, self.sources.beats
         now, read = self._monotonic(), 0
         while read < most:
             try:
-                size, place = receive(buffer)
+                data, place = receive(MAX_DATAGRAM + 1)
             except BlockingIOError:
                 port.owed = 0
                 return read
@@ -173,47 +167,60 @@ class Receiver:
             read += 1
             try:
                 # A name's length that reaches beyond the datagram finds no key, or one whose minimum is not met.
-                key = beats.get(bytes(view[: HEADER_BYTES + 1 + buffer[HEADER_BYTES]]))
-                if key is not None and key.minimum <= size <= MAX_DATAGRAM:
-                    self._beat(port, key, size, place, now)
+                key = beats.get(data[: _NAME_AT + data[HEADER_BYTES]]) if len(data) > _NAME_AT else None
+                if key is not None and key.minimum <= len(data) <= MAX_DATAGRAM:
+                    self._beat(port, key, data, place, now)
                 else:
-                    self._dispatch.take(view[:size], place, now)
+                    self._dispatch.take(data, place, now)
             except Exception:  # noqa: BLE001 - counted, logged: one datagram must not cost us the others (invariant 6)
                 self._defect(place, now)
         port.owed = max(0, port.owed - read)
         return read
 
-    def _beat(self, port: Port, key: BeatKey, size: int, place: Place, now: float) -> None:
+    def _beat(self, port: Port, key: BeatKey, data: bytes, place: Place, now: float) -> None:
         """What says to be a beat of a known node, key id and cluster. Hot as well."""
-        view, source, at, end = self._view, key.source, key.state_at, size - TAG_BYTES
+        source, at = key.source, key.state_at
         mac = key.mac.copy()
-        mac.update(view[:end])
-        if not compare_digest(mac.digest(), view[end:size]):
+        mac.update(data[:-TAG_BYTES])
+        if not compare_digest(mac.digest(), data[-TAG_BYTES:]):
             self.drops.drop(Drop.TAG, place[0], now, source.node)
             return
-        stream = source.streams.get(self._buffer[at])
-        state = bytes(view[at:end])
-        if stream is None or stream.state != state or stream.place != place or stream.port is not port:
-            self._changed(_Arrival(port, size, place, now), key, state)
+        stream = source.streams.get(data[at])
+        if (
+            stream is None
+            or stream.size != len(data)
+            or not data.startswith(stream.state, at)
+            or stream.place != place
+            or stream.port is not port
+        ):
+            self._changed(_Arrival(port, data, place, now), key)
             return
-        sequence, source.lag_ms = COUNTERS.unpack_from(view, at - COUNTERS.size)
+        sequence, _ = COUNTERS.unpack_from(data, at - COUNTERS.size)
         beat = stream.beat
-        network, incarnation = beat.network, beat.incarnation
+        network = beat.network
         if not source.window.advance(network, sequence):
             self.drops.drop(Drop.REPLAYED, place[0], now, source.node)
             return
-        real_time, self_slow = stream.real_time, stream.self_slow
-        self._audience.heard(source.node, network, beat.boot_id, incarnation, real_time, self_slow, beat.episode, now)
+        self._audience.heard(
+            source.node,
+            network,
+            beat.boot_id,
+            beat.incarnation,
+            stream.real_time,
+            stream.self_slow,
+            beat.episode,
+            now,
+        )
         if now >= stream.answer_at:
             stream.answer_at = now + ANSWER_SECONDS
-            self._answer(_Arrival(port, size, place, now), key, Freshness.FRESH, beat, sequence)
-        self.drops.accepted[FrameKind.BEAT] += 1
+            self._answer(_Arrival(port, data, place, now), key, Freshness.FRESH, beat, sequence)
+        self.drops.beats += 1
 
-    def _changed(self, came: "_Arrival", key: BeatKey, state: bytes) -> None:
+    def _changed(self, came: "_Arrival", key: BeatKey) -> None:
         """An authentic beat that is not word for word the one before on its network."""
         source, place, now = key.source, came.place, came.now
         try:
-            beat = beat_of(bytes(self._view[HEADER_BYTES : came.size - TAG_BYTES]))
+            beat = beat_of(came.data[HEADER_BYTES:-TAG_BYTES])
         except BadFrame as bad:
             self.drops.drop(OF_REASON[bad.reason], place[0], now, str(bad))
             return
@@ -223,18 +230,19 @@ class Receiver:
         proven = beat.nonces[self.sources.seat] == self.sources.nonce
         fresh = source.judge(beat.boot_id, beat.incarnation, beat.network, beat.sequence, proven=proven)
         if fresh is Freshness.FRESH:
-            self._take(came, source, beat, state)
+            self._take(came, key, beat)
             if now >= source.streams[beat.network].answer_at:
                 source.streams[beat.network].answer_at = now + ANSWER_SECONDS
                 self._answer(came, key, fresh, beat, beat.sequence)
-            self.drops.accepted[FrameKind.BEAT] += 1
+            self.drops.beats += 1
         else:
             self.drops.drop(OF_FRESHNESS[fresh], place[0], now, source.node)
-            if _learns(source, fresh, beat, now):
+            if source.learns(fresh, beat, now):
                 self._answer(came, key, fresh, beat, beat.sequence)
 
-    def _take(self, came: "_Arrival", source: Source, beat: Beat, state: bytes) -> None:
+    def _take(self, came: "_Arrival", key: BeatKey, beat: Beat) -> None:
         """Tell of a fresh beat. If a listener fails, nothing is remembered, so the next beat is told in full again."""
+        source, data = key.source, came.data
         real_time, self_slow = bool(beat.flags & Flags.REAL_TIME), bool(beat.flags & Flags.SELF_SLOW)
         self._audience.heard(
             source.node, beat.network, beat.boot_id, beat.incarnation, real_time, self_slow, beat.episode, came.now
@@ -246,19 +254,26 @@ class Receiver:
             self._audience.told(beat, came.place, came.now)
             # Else a network that missed this would take the next one for nothing new, if the state is as before.
             for stream in source.streams.values():
-                stream.state = b""
+                stream.size = 0
         if newest:
             source.told = said
-        source.lag_ms = beat.lag_ms
         answer_at = before.answer_at if before else came.now
-        stream = Stream(state, came.place, came.port, beat, real_time, self_slow, answer_at)
-        source.streams[beat.network] = stream
+        source.streams[beat.network] = Stream(
+            size=len(data),
+            state=data[key.state_at : -TAG_BYTES],
+            place=came.place,
+            port=came.port,
+            beat=beat,
+            real_time=real_time,
+            self_slow=self_slow,
+            answer_at=answer_at,
+        )
 
     def _answer(self, came: "_Arrival", key: BeatKey, fresh: Freshness, beat: Beat, sequence: int) -> None:
         incarnation = max(beat.incarnation, key.source.window.incarnation)
         due = Due(beat, fresh, incarnation, sequence, beat.network, came.place, key.key, key.key_id)
         answer = self._audience.due(due, came.now)
-        if answer is not None and (len(answer) > came.size or not came.port.send(answer, came.place)):
+        if answer is not None and (len(answer) > len(came.data) or not came.port.send(answer, came.place)):
             self.unsent += 1
 
     def _defect(self, place: Place, now: float) -> None:
@@ -271,24 +286,6 @@ class _Arrival:
     """How a datagram came."""
 
     port: Port
-    size: int
+    data: bytes
     place: Place
     now: float
-
-
-def _learns(source: Source, fresh: Freshness, beat: Beat, now: float) -> bool:
-    """Whether to answer a beat that is worth nothing yet, so that the next ones are.
-
-    Of those without our nonce the newest gets its answer, so copies of old ones cannot use up what is due to the node.
-    """
-    if fresh is Freshness.UNPROVEN:
-        if now < source.learning_at.get(beat.network, 0.0):
-            return False
-        fresh = source.unproven.judge(beat.boot_id, beat.incarnation, beat.network, beat.sequence, proven=True)
-        if fresh is Freshness.FRESH:
-            source.learning_at[beat.network] = now + LEARNING_SECONDS
-            return True
-    if fresh is Freshness.STALE and now >= source.stale_at:
-        source.stale_at = now + ANSWER_SECONDS
-        return True
-    return False

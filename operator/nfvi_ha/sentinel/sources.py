@@ -15,6 +15,10 @@ INVENTORY_STREAM: Final = 256
 GOODBYE_STREAM: Final = 257
 """Beside those of beats, which are the indices of networks (8 bits)."""
 LIVES_KEPT: Final = 4
+ANSWER_SECONDS: Final = 1.0
+"""So often a node is answered on each network."""
+LEARNING_SECONDS: Final = 0.05
+"""At most so often a beat without our nonce is answered on each network of a node."""
 
 Place = tuple[Any, ...]
 """A socket address as the system gives it: IP address, UDP port, and for IPv6 two more."""
@@ -24,8 +28,10 @@ Place = tuple[Any, ...]
 class Stream:
     """Beats of one node over one network: as long as their state does not change, only counters are looked at."""
 
+    size: int
+    """Of the datagram; 0 when the next one must be looked at in full."""
     state: bytes
-    """Everything in the last one behind the counters."""
+    """Everything in the last one behind the counters, without the tag."""
     place: Place
     port: object
     """Where it came in."""
@@ -48,8 +54,6 @@ class Source:
     streams: dict[int, Stream] = field(default_factory=dict)
     told: tuple[object, ...] | None = None
     """State of the last beat that was told in full."""
-    lag_ms: int = 0
-    """As the last beat said."""
     learning_at: dict[int, float] = field(default_factory=dict)
     """By network: when the next beat without our nonce may be answered."""
     stale_at: float = 0.0
@@ -65,6 +69,23 @@ class Source:
             self.streams.clear()
             self.told = None
         return found
+
+    def learns(self, fresh: Freshness, beat: Beat, now: float) -> bool:
+        """Whether to answer a beat that is worth nothing yet, so that the next ones are.
+
+        Of those without our nonce the newest gets its answer, so copies of old ones cannot use up what is the node's.
+        """
+        if fresh is Freshness.UNPROVEN:
+            if now < self.learning_at.get(beat.network, 0.0):
+                return False
+            fresh = self.unproven.judge(beat.boot_id, beat.incarnation, beat.network, beat.sequence, proven=True)
+            if fresh is Freshness.FRESH:
+                self.learning_at[beat.network] = now + LEARNING_SECONDS
+                return True
+        if fresh is Freshness.STALE and now >= self.stale_at:
+            self.stale_at = now + ANSWER_SECONDS
+            return True
+        return False
 
 
 @dataclass(slots=True)
