@@ -15,6 +15,8 @@ DEGRADED: Final = "Degraded"
 PAUSED: Final = "Paused"
 ACCEPTED: Final = "Accepted"
 REACHABLE: Final = "Reachable"
+OVERLAPPING: Final = "Overlapping"
+LEADING: Final = "Leading"
 
 # Reasons of Accepted=True; those of Accepted=False are in ``nfvi_ha.api.errors``.
 VALID: Final = "Valid"
@@ -39,6 +41,12 @@ NOT_PAUSED: Final = "NotPaused"
 DELIVERED: Final = "Delivered"
 DELIVERY_FAILED: Final = "DeliveryFailed"
 NOTHING_SENT: Final = "NothingSent"
+# Overlapping
+LOST_TO_ANOTHER: Final = "LostToAnother"
+ALONE: Final = "Alone"
+# Leading
+FIRST_IN_ORDER: Final = "FirstInOrder"
+BEHIND_ANOTHER: Final = "BehindAnother"
 
 
 class Condition(ApiModel):

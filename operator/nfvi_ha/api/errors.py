@@ -20,6 +20,10 @@ BACKOFF_ORDER: Final = "BackoffOrder"
 INSECURE_URL: Final = "InsecureURL"
 INVALID_URL: Final = "InvalidURL"
 AUTH_CONFLICT: Final = "AuthConflict"
+MATCH_CONFLICT: Final = "MatchConflict"
+CHECK_CONFLICT: Final = "CheckConflict"
+DUPLICATE_NAME: Final = "DuplicateName"
+SUSPECT_ORDER: Final = "SuspectOrder"
 
 ALL_REASONS: Final = (
     INVALID_FIELD,
@@ -38,6 +42,10 @@ ALL_REASONS: Final = (
     INSECURE_URL,
     INVALID_URL,
     AUTH_CONFLICT,
+    MATCH_CONFLICT,
+    CHECK_CONFLICT,
+    DUPLICATE_NAME,
+    SUSPECT_ORDER,
 )
 
 

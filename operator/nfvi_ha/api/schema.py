@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nfvi_ha.api import reference
+from nfvi_ha.api.hapolicy import HAPolicy
+from nfvi_ha.api.hypervisor import Hypervisor
 from nfvi_ha.api.incident import Incident
 from nfvi_ha.api.kind import KindInfo, KubeObject
 from nfvi_ha.api.names import GROUP, VERSION
@@ -19,7 +21,7 @@ from nfvi_ha.api.structural import CEL_KEY, Schema, structural, without
 from nfvi_ha.api.vimendpoint import VIMEndpoint
 from nfvi_ha.api.vnfreplicaset import VNFReplicaSet
 
-KINDS: Final[tuple[type[KubeObject], ...]] = (VNFReplicaSet, VIMEndpoint, Incident)
+KINDS: Final[tuple[type[KubeObject], ...]] = (VNFReplicaSet, HAPolicy, Hypervisor, VIMEndpoint, Incident)
 _HEADER: Final = "# Generated from operator/nfvi_ha/api by `make crds`. Do not edit.\n"
 
 
@@ -29,6 +31,8 @@ def documented(kind: type[KubeObject]) -> Schema:
     fields = full["properties"]
     root = structural({**full, "properties": {key: value for key, value in fields.items() if key != "metadata"}})
     root["required"] = [name for name in root.get("required", []) if name != "metadata"]
+    if not root["required"]:
+        del root["required"]
     root["properties"]["status"] = without(root["properties"]["status"], "default")
     name = {"type": "string", "maxLength": kind.info.name_max_length, "pattern": kind.info.name_pattern}
     root["properties"] = {
