@@ -136,6 +136,7 @@ class Sentinel:
             mark=self.handover.mark,
             is_written=self.handover.is_written,
             tell_seats=self.seats.told,
+            on_step=lambda incident: self.reports.changed(incident.fault.node),
             after=loop.call_later,
             clock=clock,
             cluster=lambda: self.cluster_name or "unknown",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from nfvi_ha.api.hypervisor import MAX_PARTS
 from nfvi_ha.api.stamp import format_stamp
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.incident import Incident
@@ -113,6 +114,7 @@ class HostReports:
             "vms": len(life.inventory) if life is not None and life.inventory is not None else None,
             "agents": [
                 {
+                    "bootID": beat.boot_id,
                     "incarnation": beat.incarnation,
                     "realTime": bool(beat.flags & Flags.REAL_TIME),
                     "probesDown": bool(beat.flags & Flags.PROBES_DOWN),
@@ -120,8 +122,8 @@ class HostReports:
             ]
             if beat is not None
             else [],
-            "hardware": [_part(one) for one in faults if one.fault.kind in HARDWARE],
-            "storagePaths": [_part(one) for one in faults if one.fault.kind in STORAGE],
+            "hardware": [_part(one) for one in faults if one.fault.kind in HARDWARE][:MAX_PARTS],
+            "storagePaths": [_part(one) for one in faults if one.fault.kind in STORAGE][:MAX_PARTS],
             "watchdog": beat.watchdog.name.capitalize() if beat is not None else "None",
             "permit": {
                 "seat": self._seat,

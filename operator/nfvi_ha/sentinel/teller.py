@@ -49,6 +49,7 @@ class Teller:
         mark: asks for an incident's record to be written.
         is_written: whether an incident is in the API, so that the operator retries what is undelivered of it.
         tell_seats: tells the other seats where a notification was delivered: its id, all endpoints.
+        on_step: told of every incident that is raised or cleared here.
         after: calls something in so many seconds.
         clock: time.
         cluster: name of this NFVI.
@@ -65,6 +66,7 @@ class Teller:
         mark: Callable[[str], None],
         is_written: Callable[[str], bool],
         tell_seats: Callable[[str, frozenset[str]], None],
+        on_step: Callable[[Incident], None] = lambda incident: None,
         after: Callable[[float, Callable[[], None]], object],
         clock: Clock,
         cluster: Callable[[], str],
@@ -77,6 +79,7 @@ class Teller:
         self._mark = mark
         self._is_written = is_written
         self._tell_seats = tell_seats
+        self._on_step = on_step
         self._after = after
         self._clock = clock
         self._cluster = cluster
@@ -192,6 +195,7 @@ class Teller:
         else:
             self._submit(notification)
         self._mark(incident.id)
+        self._on_step(incident)
 
     def _submit(self, notification: Notification) -> None:
         """Send it to whom it is still owed, and who is ours to tell."""
