@@ -29,6 +29,7 @@ from nfvi_ha.kube.errors import KubeConfigError
 log = logging.getLogger(__name__)
 
 EXPIRE_SECONDS: Final = 1.0
+SERVE_AGAIN_SECONDS: Final = 5.0
 FLUSH_SECONDS: Final = 0.3
 """At the end the spool gets so long; the beat process waits half a second for us."""
 
@@ -39,7 +40,7 @@ async def run_probes(config: AgentConfig, link: BeatLink, make_probes: MakeProbe
     """Until SIGTERM, or until the beat process is gone.
 
     Raises:
-        OSError: the port of the metrics cannot be used.
+        OSError: procfs has no boot id.
         ValueError: a probe's setting is wrong.
     """
     stop = asyncio.Event()
@@ -54,12 +55,11 @@ async def run_probes(config: AgentConfig, link: BeatLink, make_probes: MakeProbe
     metrics.watch(table, spool)
     link.on_status = metrics.beat.take
     server = ProbeServer(registry, lambda: missing(metrics.beat))
-    port = await server.start(config.host, config.port, config.port_file)
     link.start()
     link.episode(table.memory.node_episode)
     # Before any probe has looked: the faults from before, so that nothing seems to have been mended.
     table.tell_again()
-    log.info("probes start", extra={"node": config.node, "port": port, "restored": len(table.memory.entries)})
+    log.info("probes start", extra={"node": config.node, "restored": len(table.memory.entries)})
     try:
         async with contextlib.AsyncExitStack() as stack:
             client = await _client(config, stack)
@@ -67,6 +67,7 @@ async def run_probes(config: AgentConfig, link: BeatLink, make_probes: MakeProbe
                 spool.run(),
                 _expire(table),
                 watch_lag(metrics.lag),
+                _serve(server, config),
                 *_sources(config, link, metrics, registry, client),
             ]
             work += [
@@ -113,6 +114,20 @@ async def _client(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Kube
         log.warning("no Kubernetes: VMs are seen without their intent", extra={"error": str(error)})
         return None
     return await stack.enter_async_context(client)
+
+
+async def _serve(server: ProbeServer, config: AgentConfig) -> None:
+    """Metrics, as soon as their port can be had: that somebody else has it is no reason to be blind."""
+    while True:
+        try:
+            port = await server.start(config.host, config.port, config.port_file)
+        except OSError as error:
+            log.error("metrics cannot be served", extra={"port": config.port, "error": str(error)})  # noqa: TRY400
+            await server.stop()
+            await asyncio.sleep(SERVE_AGAIN_SECONDS)
+        else:
+            log.info("metrics are served", extra={"host": config.host, "port": port})
+            await asyncio.Event().wait()
 
 
 async def _expire(table: FaultTable) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -110,6 +111,16 @@ def test_memory_stays_small_and_metrics_say_what_is_going_on(start_agent: StartA
     assert metric(agent, 'nfvi_ha_agent_cpu_seconds_total{process="beat"}')
     assert scrape(agent, "readyz") == "ok\n"
     assert agent.stop() == 0
+
+
+def test_taken_metrics_port_does_not_blind_the_agent(start_agent: StartAgent, sentinel: FakeSentinel) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        agent = start_agent(stand_in=False, port=taken.getsockname()[1])
+        sentinel.beat(lambda beat: not beat.flags & Flags.PROBES_DOWN)
+        until(lambda: "metrics cannot be served" in agent.log.read_text(), "it is told")
+        child = agent.child()
+    until((agent.directory / "port").exists, "metrics are served once the port is free")
+    assert agent.child() == child
 
 
 def test_nothing_is_left_behind(start_agent: StartAgent, sentinel: FakeSentinel, tmp_path: Path) -> None:

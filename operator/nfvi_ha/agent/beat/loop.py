@@ -168,6 +168,11 @@ class BeatLoop:
 
     def _open_ports(self, now: float) -> None:
         for port in self.ports:
+            if port.socket is not None and port.moved():
+                self.log.info("our address is another one", network=port.network.name, former=port.address)
+                self.poller.forget(port.socket.fileno())
+                self.probing.network_down(port)
+                port.close()
             if port.socket is None and now >= port.try_at:
                 if port.open(now):
                     self._watch(port)

@@ -43,6 +43,15 @@ class Port:
         self.address = address
         return True
 
+    def moved(self) -> bool:
+        """Whether our address in the CIDR is another one now. A network that is down has not moved."""
+        if self.socket is None or "/" not in self.network.bind:
+            return False
+        try:
+            return resolve(self.network.bind) != self.address
+        except OSError:
+            return False
+
     def send(self, datagram: bytes, to: Address) -> bool:
         """Send; False if the kernel did not take it."""
         if self.socket is None:

@@ -39,6 +39,13 @@ class Probing:
             self._means.icmp[port.number] = icmp
             self._means.poller.watch(icmp.socket.fileno(), READ, lambda: self._icmp_replies(port.number))
 
+    def network_down(self, port: Port) -> None:
+        """The port of a network is about to be closed."""
+        icmp = self._means.icmp.pop(port.number, None)
+        if icmp is not None:
+            self._means.poller.forget(icmp.socket.fileno())
+            icmp.socket.close()
+
     def request(self, request: ProbeRequest, network: int, asker: Address, now: float) -> None:
         """An authentic request came over a network."""
         number = request.request_id
@@ -74,9 +81,8 @@ class Probing:
         """Close all sockets."""
         for trial in self._trials.values():
             trial.end()
-        for icmp in self._means.icmp.values():
-            self._means.poller.forget(icmp.socket.fileno())
-            icmp.socket.close()
+        for port in self._means.ports:
+            self.network_down(port)
 
     def _icmp_replies(self, network: int) -> None:
         for nonce in self._means.icmp[network].replies():
