@@ -13,7 +13,17 @@ from hot_process import HotProcess
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import Conflict, NotFound
-from nfvi_ha.kube.resources import INCIDENTS, LEASES, NAMESPACES, NODES, SECRETS, VIMENDPOINTS, VMIS, Resource
+from nfvi_ha.kube.resources import (
+    HYPERVISORS,
+    INCIDENTS,
+    LEASES,
+    NAMESPACES,
+    NODES,
+    SECRETS,
+    VIMENDPOINTS,
+    VMIS,
+    Resource,
+)
 from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.reporting.record.incident_record import IncidentRecord
 from nfvi_ha.reporting.record.intake import Intake
@@ -109,6 +119,9 @@ class ScribeWorld:
         for res, name, namespace in reversed(self._made):
             with contextlib.suppress(NotFound):
                 await self.client.delete(res, name, namespace)
+            if res is NODES:
+                with contextlib.suppress(NotFound):
+                    await self.client.delete(HYPERVISORS, name)
         await self.client.delete(NAMESPACES, self.namespace)
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from nfvi_ha.kube.resources import (
     EVENTS,
+    HAPOLICIES,
+    HYPERVISORS,
     INCIDENTS,
     LEASES,
     NAMESPACES,
@@ -63,15 +65,16 @@ RIGHTS: Final[tuple[Right, ...]] = (
     Right(LEASES, ("list",), Where.OWN_NAMESPACE, "which replicas of the operator live"),
     Right(VMIS, ("list", "watch"), Where.CLUSTER, "the VMs that are lost with a hypervisor"),
     Right(VIMENDPOINTS, ("list", "watch"), Where.CLUSTER, "where the sentinel delivers first"),
+    Right(HAPOLICIES, ("list", "watch"), Where.CLUSTER, "which nodes are governed, by which figures"),
     Right(SECRETS, ("list", "watch"), Where.OWN_NAMESPACE, "credentials of endpoints, keys of beats and of Incidents"),
     Right(PODS, ("list", "watch"), Where.OWN_NAMESPACE, "where the other sentinels listen"),
     Right(PODS, ("patch",), Where.OWN_NAMESPACE, "the annotation on our own Pod that says where we listen"),
     Right(INCIDENTS, (*_READ, "create", "patch"), Where.CLUSTER, "records of what the sentinel saw"),
     Right(INCIDENTS, ("patch",), Where.CLUSTER, "their deliveries and steps", subresource="status"),
     Right(INCIDENTS, ("delete",), Where.OWN_NAMESPACE, "a stranger that took the name of a record"),
-    Right(
-        NAMESPACES, ("get",), Where.CLUSTER, "its uid names the cluster, where nobody named it", names=("kube-system",)
-    ),
+    Right(HYPERVISORS, (*_READ, "create"), Where.CLUSTER, "one for each governed node"),
+    Right(HYPERVISORS, ("patch",), Where.CLUSTER, "what the sentinels hold it for", subresource="status"),
+    Right(NAMESPACES, ("get",), Where.CLUSTER, "its uid names the cluster if nobody does", names=("kube-system",)),
     Right(EVENTS, ("create", "patch"), Where.DEFAULT, "Events on Nodes, which are kept there"),
     Right(EVENTS, ("create", "patch"), Where.KUBE_SYSTEM, "the same where the server is older than 1.21"),
 )

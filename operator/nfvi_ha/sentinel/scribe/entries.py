@@ -5,11 +5,11 @@ from typing import Final
 
 from nfvi_ha.api.names import ANNOTATION_REPORT, LABEL_SLOT, LABEL_ZONE
 from nfvi_ha.api.vimendpoint import VIMEndpoint
+from nfvi_ha.core.key_material import KeyMaterial
 from nfvi_ha.core.views import VmView
 from nfvi_ha.reporting.endpoint import secret_names
 from nfvi_ha.reporting.record.incident_record import IncidentRecord, new_object, status_of
 from nfvi_ha.sentinel.scribe.host_view import SSH_PORT, Addresses, HostView
-from nfvi_ha.sentinel.scribe.key_material import KeyMaterial
 from nfvi_ha.sentinel.scribe.lines import JsonObject
 
 _SET_KIND: Final = "VNFReplicaSet"

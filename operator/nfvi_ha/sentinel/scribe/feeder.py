@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from nfvi_ha.core import key_material
 from nfvi_ha.core.lease_age import LeaseAges
 from nfvi_ha.core.views import VmView
 from nfvi_ha.kube.dispatcher import Change
 from nfvi_ha.kube.views import LeaseView
 from nfvi_ha.reporting.endpoint import Secret, secret_names
-from nfvi_ha.sentinel.scribe import key_material
 from nfvi_ha.sentinel.scribe.entries import config_entry, endpoint_entry, node_entry, seat_entry, vm_entry
 from nfvi_ha.sentinel.scribe.feed import Feed
 from nfvi_ha.sentinel.scribe.host_view import HostView
@@ -30,7 +30,6 @@ class Feeder:
         policies: which nodes are governed, and by which figures.
         settings: of this process.
         cluster: name of this NFVI.
-        excluded: whether somebody wants the node of that name left alone.
         on_secret: told of each Secret of our namespace that came or changed.
         on_host: told of each node that came, changed or went.
     """
@@ -42,7 +41,6 @@ class Feeder:
         settings: ScribeSettings,
         cluster: str,
         *,
-        excluded: Callable[[str], bool],
         on_secret: Callable[[Secret], None],
         on_host: Callable[[str], None],
     ) -> None:
@@ -50,7 +48,6 @@ class Feeder:
         self._policies = policies
         self._settings = settings
         self._cluster = cluster
-        self._excluded = excluded
         self._on_secret = on_secret
         self._on_host = on_host
         self.hosts: dict[str, HostView] = {}
@@ -129,11 +126,6 @@ class Feeder:
         if view is not None and view.addresses and str(view.seat) not in self._settings.seats:
             self._feed.put(FeedKind.SEAT, str(view.seat), seat_entry(view.addresses, view.port))
 
-    def hypervisor(self, name: str) -> None:
-        """Its Hypervisor came, changed or went: it may be excluded now."""
-        self._refresh_node(name)
-        self._on_host(name)
-
     def policy(self, change: Change[PolicyView]) -> None:
         """An HAPolicy came, changed or went: every node may be governed by another now."""
         self._policies.change(change.old, change.new)
@@ -147,14 +139,14 @@ class Feeder:
         self._feed.put(FeedKind.CONFIG, CONFIG_KEY, config_entry(self._cluster, self._keys, self._policies.verdict()))
 
     def governed(self, name: str) -> bool:
-        """Whether the node of that name is ours to judge: it is there, a policy covers it, and nobody excluded it."""
+        """Whether the node of that name is ours to judge: it is there, and a policy covers it."""
         host = self.hosts.get(name)
-        return host is not None and self._policies.governs(host.node) and not self._excluded(name)
+        return host is not None and self._policies.governs(host.node)
 
-    def node_uid(self, name: str) -> str:
-        """The node's uid, "" if it is not there."""
+    def may_mark(self, name: str) -> bool:
+        """Whether the node of that name may bear our taint and condition."""
         host = self.hosts.get(name)
-        return host.node.uid if host is not None else ""
+        return host is not None and self._policies.may_mark(host.node)
 
     def _put_node(self, host: HostView) -> None:
         name = host.node.name

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from nfvi_ha.kube.client import KubeClient
@@ -22,21 +23,18 @@ class HypervisorView:
 
     name: str
     uid: str
-    excluded: bool
-    """Somebody wants it left alone."""
     status: JsonObject = field(hash=False)
 
 
 def hypervisor_view(obj: JsonObject) -> HypervisorView | None:
     """A Hypervisor (or None when it has no name). Never raises: what is malformed counts as absent."""
-    metadata, spec, status = (obj.get(name) for name in ("metadata", "spec", "status"))
+    metadata, status = obj.get("metadata"), obj.get("status")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(metadata, dict) or not isinstance(name, str) or not name:
         return None
     return HypervisorView(
         name=name,
         uid=str(metadata.get("uid") or ""),
-        excluded=isinstance(spec, dict) and spec.get("excluded") is True,
         status=status if isinstance(status, dict) else {},
     )
 
@@ -47,10 +45,12 @@ class HypervisorObjects:
     Args:
         client: what writes.
         on_change: told of the name of each that came, changed or went.
+        now: wall clock, UTC.
     """
 
-    def __init__(self, client: KubeClient, on_change: Callable[[str], None]) -> None:
+    def __init__(self, client: KubeClient, on_change: Callable[[str], None], *, now: Callable[[], datetime]) -> None:
         self._client = client
+        self._now = now
         self._on_change = on_change
         self._known: dict[str, HypervisorView] = {}
         self.synced = False
@@ -67,15 +67,10 @@ class HypervisorObjects:
             del self._known[view.name]
         self._on_change(view.name)
 
-    def excluded(self, name: str) -> bool:
-        """Whether somebody wants that one left alone."""
-        view = self._known.get(name)
-        return view is not None and view.excluded
-
     def needs(self, name: str, report: HypervisorReport | None) -> bool:
         """Whether there is anything to write."""
         view = self._known.get(name)
-        return view is None or (report is not None and bool(status_patch(report, view.status)))
+        return view is None or (report is not None and bool(status_patch(report, view.status, self._now())))
 
     async def write(self, name: str, report: HypervisorReport | None) -> bool:
         """Make it, and bring its status up to the report; whether that changed its state.
@@ -86,7 +81,7 @@ class HypervisorObjects:
         if not self.synced or not self.needs(name, report):
             return False
         obj = await self._made(name) if name not in self._known else await self._client.get(HYPERVISORS, name)
-        patch = status_patch(report, obj.get("status") or {}) if report is not None else {}
+        patch = status_patch(report, obj.get("status"), self._now()) if report is not None else {}
         if report is None or not patch:
             return False
         body = {"metadata": {"resourceVersion": obj["metadata"]["resourceVersion"]}, "status": patch}

@@ -25,7 +25,7 @@ class Marker:
         client: what reads and writes Nodes.
         records: tells what was reported.
         host: the node of that name as the watch shows it.
-        governed: whether a policy covers it.
+        governed: whether a policy covers it, and wants it marked.
         now: wall clock, UTC.
     """
 

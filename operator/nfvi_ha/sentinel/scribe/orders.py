@@ -1,7 +1,6 @@
 """The hot process's orders, each to whoever carries it out. One that cannot be used is told, and harms no other."""
 
 import logging
-from collections.abc import Callable
 from typing import Final
 
 from nfvi_ha.kube.recorder import EventRecorder
@@ -25,7 +24,6 @@ class Orders:
         records: writes Incidents.
         hypervisors: writes Hypervisors and marks Nodes.
         recorder: makes Events.
-        node_uid: the uid of a node by its name, "" if it is not known.
     """
 
     def __init__(
@@ -35,13 +33,11 @@ class Orders:
         records: Records,
         hypervisors: Hypervisors,
         recorder: EventRecorder,
-        node_uid: Callable[[str], str],
     ) -> None:
         self._rank = rank
         self._records = records
         self._hypervisors = hypervisors
         self._recorder = recorder
-        self._node_uid = node_uid
 
     def take(self, line: JsonObject) -> None:
         """Carry out one order, or begin to."""
@@ -63,5 +59,6 @@ class Orders:
 
     def emit(self, node: str, type_: str, reason: str, note: str) -> None:
         """An Event on a node."""
-        regarding = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": self._node_uid(node)}
+        # A node's name as its uid is what kubelets write, and what `kubectl describe node` looks for.
+        regarding = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": node}
         self._recorder.emit(regarding, "Warning" if type_ == reasons.WARNING else "Normal", reason, note, "Observe")

@@ -103,22 +103,19 @@ class Scribe:
             Policies(),
             settings,
             cluster,
-            excluded=lambda node: objects.excluded(node),
             on_secret=records.secret,
             on_host=lambda node: hypervisors.look(node),
         )
-        objects = HypervisorObjects(client.lane(), feeder.hypervisor)
+        objects = HypervisorObjects(client.lane(), lambda node: hypervisors.look(node), now=clock.now)
         recorder = EventRecorder(client, COMPONENT, f"sentinel-{settings.seat}")
         hypervisors = Hypervisors(
             objects=objects,
-            marker=Marker(client.lane(), records, host=feeder.hosts.get, governed=feeder.governed, now=clock.now),
+            marker=Marker(client.lane(), records, host=feeder.hosts.get, governed=feeder.may_mark, now=clock.now),
             governed=feeder.governed,
             delay=self._rank.delay_seconds,
             emit=lambda *event: orders.emit(*event),
         )
-        orders = Orders(
-            rank=self._rank, records=records, hypervisors=hypervisors, recorder=recorder, node_uid=feeder.node_uid
-        )
+        orders = Orders(rank=self._rank, records=records, hypervisors=hypervisors, recorder=recorder)
         watches = Watches(
             client,
             settings,

@@ -7,13 +7,14 @@ from typing import Any
 from nfvi_ha.kube.client import JsonObject, KubeClient
 from nfvi_ha.kube.dispatcher import Change, Dispatcher
 from nfvi_ha.kube.informer import PRIORITY_DEFAULT, PRIORITY_NODES, PRIORITY_VMS, Informer
-from nfvi_ha.kube.resources import HYPERVISORS, INCIDENTS, LEASES, NODES, PODS, SECRETS, VIMENDPOINTS, VMIS
+from nfvi_ha.kube.resources import HAPOLICIES, HYPERVISORS, INCIDENTS, LEASES, NODES, PODS, SECRETS, VIMENDPOINTS, VMIS
 from nfvi_ha.kube.views import lease_view, vm_view
 from nfvi_ha.reporting.record.intake import IncidentView
 from nfvi_ha.sentinel.scribe.doubts import NODE_LEASES
 from nfvi_ha.sentinel.scribe.feeder import Feeder
 from nfvi_ha.sentinel.scribe.host_view import host_view
 from nfvi_ha.sentinel.scribe.hypervisor_object import HypervisorView, hypervisor_view
+from nfvi_ha.sentinel.scribe.policies import policy_view
 from nfvi_ha.sentinel.scribe.settings import ScribeSettings
 from nfvi_ha.sentinel.scribe.views import endpoint_view, seat_view, secret_view
 
@@ -64,6 +65,10 @@ class Watches:
             Informer(
                 client, INCIDENTS, read_incident, on_change=incident,
                 priority=PRIORITY_DEFAULT, dispatcher=dispatcher,
+            ),
+            Informer(
+                client, HAPOLICIES, policy_view, on_change=feeder.policy,
+                priority=PRIORITY_NODES, dispatcher=dispatcher,
             ),
             Informer(
                 client, PODS, seat_view, on_change=feeder.seat, namespace=namespace,

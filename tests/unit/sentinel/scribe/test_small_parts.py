@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from nfvi_ha.core.fault import Confidence
+from nfvi_ha.core.key_material import read_keys
 from nfvi_ha.core.views import OwnerView, VmView
 from nfvi_ha.sentinel.scribe.entries import vm_entry
-from nfvi_ha.sentinel.scribe.key_material import read_keys
 from nfvi_ha.sentinel.scribe.rank import Rank
 from nfvi_ha.sentinel.scribe.report import BadReport, read_report
 from nfvi_ha.sentinel.scribe.settings import BadSettings, read_settings
