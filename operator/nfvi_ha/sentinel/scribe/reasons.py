@@ -17,7 +17,7 @@ HYPERVISOR_RETURNING: Final = "HypervisorReturning"
 HYPERVISOR_LEFT: Final = "HypervisorLeft"
 AGENT_LOST: Final = "AgentLost"
 NETWORK_FAULT: Final = "HypervisorNetworkFault"
-MASS_FAILURE: Final = "MassFailure"
+HYPERVISOR_HELD: Final = "HypervisorHeld"
 
 OF_STATE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -27,7 +27,7 @@ OF_STATE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         NodeState.HUNG: (WARNING, HYPERVISOR_HUNG),
         NodeState.AGENT_LOST: (WARNING, AGENT_LOST),
         NodeState.NETWORK_FAULT: (WARNING, NETWORK_FAULT),
-        NodeState.MASS_FAILURE: (WARNING, MASS_FAILURE),
+        NodeState.MASS_FAILURE: (WARNING, HYPERVISOR_HELD),
         NodeState.LEFT: (NORMAL, HYPERVISOR_LEFT),
         NodeState.RETURNING: (NORMAL, HYPERVISOR_RETURNING),
     }
@@ -44,7 +44,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         HYPERVISOR_LEFT: ("Node", NORMAL, "The agent said goodbye before a planned stop."),
         AGENT_LOST: ("Node", WARNING, "The agent is silent; the hypervisor's services still accept connections."),
         NETWORK_FAULT: ("Node", WARNING, "The hypervisor is silent on one network and heard on another."),
-        MASS_FAILURE: ("Node", WARNING, "The hypervisor fell silent together with many; its recovery is held."),
+        HYPERVISOR_HELD: ("Node", WARNING, "The hypervisor fell silent together with many; its recovery is held."),
     }
 )
 """Reason -> the kind it is on, its type, and what it means. The reference page is made from this."""
