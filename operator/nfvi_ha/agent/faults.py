@@ -18,7 +18,7 @@ from nfvi_ha.core.wire.local_fault import Packed, pack, unpack
 CARRIED_OVER_SECONDS: Final = 10.0
 """So long a probe has, after a restart, to see again what it saw before; then the fault counts as cleared."""
 SEATS_TO_RECORD: Final = 2
-SETTLED_KEPT: Final = 1000
+SETTLED_KEPT: Final = 300
 _BITMAP_BITS: Final = 64
 _OVERFLOW: Final = FaultKey(FaultKind.AGENT_OVERFLOW, "agent")
 

@@ -17,7 +17,6 @@ class Spool:
     def __init__(self, path: Path, boot_id: str) -> None:
         self._path = path
         self._boot_id = boot_id
-        self._pending: dict[str, Any] | None = None
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -44,8 +43,7 @@ class Spool:
         return self.memory
 
     def save(self) -> None:
-        """Write the memory as it is now, soon. Does not block."""
-        self._pending = self.memory.to_json()
+        """Write the memory as it is now or later, soon. Costs nothing here: this is on the way of every fault."""
         self._idle.clear()
         self._wanted.set()
 
@@ -54,10 +52,8 @@ class Spool:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            value, self._pending = self._pending, None
-            if value is not None:
-                await asyncio.to_thread(self._write, value)
-            if self._pending is None:
+            await asyncio.to_thread(self._write, self.memory.to_json())
+            if not self._wanted.is_set():
                 self._idle.set()
 
     async def flushed(self) -> None:
