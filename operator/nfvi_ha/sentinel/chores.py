@@ -53,6 +53,7 @@ class Chores:
             one.reports.flush()
         if now - self._review_at >= REVIEW_SECONDS:
             self._review_at = now
+            self._clear_seats()
             one.faults.review_all()
             one.hosts.review(lambda node: not node or not one.feed.synced or node in one.feed.nodes)
 
@@ -77,12 +78,13 @@ class Chores:
         if heard != self._heard_by_scribe and one.scribe.send({"seats": heard}):
             self._heard_by_scribe = heard
         lost = one.seats.lost()
-        if lost == self._lost and not any(lost.values()):
-            return
-        alone = len(heard) == 1
         for seat, is_lost in lost.items():
             if is_lost and not self._lost.get(seat):
-                one.teller.raise_fault(redundancy_fault(seat, one.clock, alone=alone))
-            elif not is_lost and seat in heard:
-                one.teller.clear(sentinel_resource(seat), FaultKind.REDUNDANCY_LOST, f"sentinel {seat} is heard again")
+                one.teller.raise_fault(redundancy_fault(seat, one.clock, alone=len(heard) == 1))
         self._lost = lost
+
+    def _clear_seats(self) -> None:
+        """Whoever is heard is not lost, also if it was an earlier process of ours that said so."""
+        one = self._sentinel
+        for seat in one.seats.alive():
+            one.teller.clear(sentinel_resource(seat), FaultKind.REDUNDANCY_LOST, f"sentinel {seat} is heard again")

@@ -161,18 +161,8 @@ class Teller:
 
     def told(self, seat: int, notification: str, endpoints: Iterable[str]) -> None:
         """Another seat says that it delivered it there."""
-        names = frozenset(endpoints)
-        self._turns.told(notification, names)
-        incident = notification.rpartition(".")[0]
-        for name in names:
-            self._ledger.settle(
-                incident,
-                notification,
-                name,
-                DeliveryState.DELIVERED.value,
-                f"{DELIVERED_BY_SEAT}{seat}",
-                self._clock.now(),
-            )
+        self._turns.told(notification, endpoints)
+        self._settle(notification, f"{DELIVERED_BY_SEAT}{seat}")
 
     def on_outcome(self, outcome: DeliveryOutcome) -> None:
         """Note what became of an attempt."""
@@ -199,12 +189,21 @@ class Teller:
 
     def _submit(self, notification: Notification) -> None:
         """Send it to whom it is still owed, and who is ours to tell."""
+        self._settle(notification.id, DELIVERED_BY_SEAT)
         notes = self._ledger.about(notification.id, notification.incident)
         owed = {name for name in self._submitter.matching(notification) if name not in notes or not notes[name].final}
-        owed -= self._turns.delivered_elsewhere(notification.id)
         owed -= self._handed_over(notification)
         if owed:
             self._submitter.submit(notification, endpoints=owed)
+
+    def _settle(self, notification: str, reason: str) -> None:
+        """Note where others delivered it: whoever reads the record need not do it again."""
+        incident = notification.rpartition(".")[0]
+        notes, elsewhere = self._ledger.about(notification, incident), self._turns.delivered_elsewhere(notification)
+        for name in [name for name in elsewhere if name in notes and not notes[name].final]:
+            delivered = DeliveryState.DELIVERED.value
+            self._ledger.settle(incident, notification, name, delivered, reason, self._clock.now())
+            self._mark(incident)
 
     def _handed_over(self, notification: Notification) -> set[str]:
         """Endpoints where an earlier word on the incident is the operator's to deliver: the later one is, too."""

@@ -91,7 +91,7 @@ async def test_what_does_not_answer_in_time_is_silent_and_what_cannot_be_asked_s
     }
     probes.ping_works, probes.reach = False, {0: Reach("127.0.0.1", 0, ())}
     async with asyncio.timeout(10):
-        while len(probes.pings) < 3:  # noqa: ASYNC110 - the next round begins when the one before has ended
+        while len(probes.pings) < 3:
             probes.prober.probe("worker-1")
             await asyncio.sleep(0.01)
     assert len(probes.reports) == 2

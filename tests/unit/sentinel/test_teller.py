@@ -52,6 +52,7 @@ def test_word_of_a_delivery_that_came_before_we_saw_the_fault_counts(tmp_path: P
     desk.teller.raise_fault(fault(), 0)
     desk.advance(1)
     assert desk.submitted == []
+    assert [note.state for note in desk.ledger.of(INCIDENT)] == ["Delivered"], "the record says so, too"
 
 
 def test_without_word_of_a_delivery_the_double_has_the_same_id(tmp_path: Path) -> None:
