@@ -1,5 +1,6 @@
 """A UDP socket on one network, with a buffer that holds what comes in while we stand still."""
 
+import asyncio
 import errno
 import socket
 import struct
@@ -29,7 +30,7 @@ class Listen:
 
 
 class Port:
-    """An open socket. Mutable: how much of what had arrived is still to be read."""
+    """An open socket. Mutable: how much is still to be read, and when."""
 
     def __init__(self, listen: Listen) -> None:
         """Open it.
@@ -49,6 +50,10 @@ class Port:
             raise
         self.owed = 0
         """At most so many datagrams that had arrived when the judge last asked are not read yet."""
+        self.turned_at = float("-inf")
+        """When the loop last woke the reader for it."""
+        self.pause: asyncio.TimerHandle | None = None
+        """While the loop does not wake the reader for each datagram: when the reader looks next."""
 
     @property
     def address(self) -> Place:

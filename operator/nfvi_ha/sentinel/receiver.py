@@ -14,26 +14,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from nfvi_ha.core.wire.beat import COUNTERS, Beat, Flags, beat_of
-from nfvi_ha.core.wire.errors import BadFrame
-from nfvi_ha.core.wire.frame import HEADER_BYTES, MAX_DATAGRAM, TAG_BYTES
-from nfvi_ha.core.wire.replay import Freshness
-from nfvi_ha.sentinel.audience import Audience, Due
+from nfvi_ha.core.wire.frame import HEADER_BYTES, MAX_DATAGRAM
+from nfvi_ha.sentinel.audience import Audience
+from nfvi_ha.sentinel.beats import Beats
 from nfvi_ha.sentinel.dispatch import Dispatch
-from nfvi_ha.sentinel.drops import OF_FRESHNESS, OF_REASON, Drop, Drops
+from nfvi_ha.sentinel.drops import Drop, Drops
 from nfvi_ha.sentinel.port import Listen, Port
-from nfvi_ha.sentinel.sources import ANSWER_SECONDS, BeatKey, Place, Sources, Stream, state_of
+from nfvi_ha.sentinel.sources import Place, Sources
 
 log = logging.getLogger(__name__)
 
 TURN_SECONDS: Final = 0.02
 """So long one turn of the loop may read, then others have theirs."""
+PAUSE_SECONDS: Final = 0.002
 DRAIN_SECONDS: Final = 0.05
 BATCH: Final = 128
 """Datagrams read from one socket before the other has its turn, with one look at the clock."""
@@ -57,10 +54,8 @@ class Receiver:
         """
         self.sources = sources
         self.drops = Drops()
-        self.unsent = 0
-        """Answers that the kernel did not take, or that were longer than their question."""
-        self._audience = audience
         self._monotonic = monotonic
+        self._beats = Beats(sources, self.drops, audience)
         self._dispatch = Dispatch(sources, self.drops, audience)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.ports: list[Port] = []
@@ -76,7 +71,7 @@ class Receiver:
         """Read whenever something comes in, in the running loop."""
         self._loop = asyncio.get_running_loop()
         for port in self.ports:
-            self._loop.add_reader(port.socket, self._turn, port)
+            self._loop.add_reader(port.socket, self._turn, port, self._loop)
             log.info("listening", extra={"address": str(port.address), "receive_buffer_bytes": port.buffer_bytes})
 
     def close(self) -> None:
@@ -84,6 +79,8 @@ class Receiver:
         for port in self.ports:
             if self._loop is not None:
                 self._loop.remove_reader(port.socket)
+            if port.pause is not None:
+                port.pause.cancel()
             port.close()
         self.ports.clear()
 
@@ -128,14 +125,37 @@ class Receiver:
             lost.add_metric([address], port.lost())
             size.add_metric([address], port.buffer_bytes)
         unsent = CounterMetricFamily("nfvi_ha_sentinel_answers_unsent", "Answers that could not be sent.")
-        unsent.add_metric([], self.unsent)
+        unsent.add_metric([], self._beats.unsent)
         yield from (lost, size, unsent)
 
-    def _turn(self, port: Port) -> None:
-        """Something is there to read. What this turn leaves, the next one finds: the loop's poll is level-triggered."""
-        deadline = self._monotonic() + TURN_SECONDS
-        while self._read(port, BATCH) == BATCH and self._monotonic() < deadline:
-            pass
+    def _turn(self, port: Port, loop: asyncio.AbstractEventLoop) -> None:
+        """Something is there to read. What this turn leaves, the next one finds: the loop's poll is level-triggered.
+
+        When much comes in, being woken for each datagram costs as much as taking it in; so the loop then looks every
+        2 ms by itself, until it finds nothing. A single fault out of the calm is taken in at once.
+        """
+        before, port.turned_at = port.turned_at, self._monotonic()
+        _, more = self._read_for_a_turn(port)
+        if not more and port.turned_at - before < 2 * PAUSE_SECONDS:
+            loop.remove_reader(port.socket)
+            port.pause = loop.call_later(PAUSE_SECONDS, self._look, port, loop)
+
+    def _look(self, port: Port, loop: asyncio.AbstractEventLoop) -> None:
+        read, more = self._read_for_a_turn(port)
+        if read:
+            port.pause = loop.call_later(0.0 if more else PAUSE_SECONDS, self._look, port, loop)
+        else:
+            port.pause = None
+            loop.add_reader(port.socket, self._turn, port, loop)
+
+    def _read_for_a_turn(self, port: Port) -> tuple[int, bool]:
+        """How many were read, and whether more may be there."""
+        deadline, total = self._monotonic() + TURN_SECONDS, 0
+        while True:
+            read = self._read(port, BATCH)
+            total += read
+            if read < BATCH or self._monotonic() >= deadline:
+                return total, read == BATCH
 
     def _read_owed(self, deadline: float) -> bool:
         """Read what was there when the judge last asked; True when all of it is read."""
@@ -169,7 +189,7 @@ class Receiver:
                 # A name's length that reaches beyond the datagram finds no key, or one whose minimum is not met.
                 key = beats.get(data[: _NAME_AT + data[HEADER_BYTES]]) if len(data) > _NAME_AT else None
                 if key is not None and key.minimum <= len(data) <= MAX_DATAGRAM:
-                    self._beat(port, key, data, place, now)
+                    self._beats.take(port, key, data, place, now)
                 else:
                     self._dispatch.take(data, place, now)
             except Exception:  # noqa: BLE001 - counted, logged: one datagram must not cost us the others (invariant 6)
@@ -177,115 +197,6 @@ class Receiver:
         port.owed = max(0, port.owed - read)
         return read
 
-    def _beat(self, port: Port, key: BeatKey, data: bytes, place: Place, now: float) -> None:
-        """What says to be a beat of a known node, key id and cluster. Hot as well."""
-        source, at = key.source, key.state_at
-        mac = key.mac.copy()
-        mac.update(data[:-TAG_BYTES])
-        if not compare_digest(mac.digest(), data[-TAG_BYTES:]):
-            self.drops.drop(Drop.TAG, place[0], now, source.node)
-            return
-        stream = source.streams.get(data[at])
-        if (
-            stream is None
-            or stream.size != len(data)
-            or not data.startswith(stream.state, at)
-            or stream.place != place
-            or stream.port is not port
-        ):
-            self._changed(_Arrival(port, data, place, now), key)
-            return
-        sequence, _ = COUNTERS.unpack_from(data, at - COUNTERS.size)
-        beat = stream.beat
-        network = beat.network
-        if not source.window.advance(network, sequence):
-            self.drops.drop(Drop.REPLAYED, place[0], now, source.node)
-            return
-        self._audience.heard(
-            source.node,
-            network,
-            beat.boot_id,
-            beat.incarnation,
-            stream.real_time,
-            stream.self_slow,
-            beat.episode,
-            now,
-        )
-        if now >= stream.answer_at:
-            stream.answer_at = now + ANSWER_SECONDS
-            self._answer(_Arrival(port, data, place, now), key, Freshness.FRESH, beat, sequence)
-        self.drops.beats += 1
-
-    def _changed(self, came: "_Arrival", key: BeatKey) -> None:
-        """An authentic beat that is not word for word the one before on its network."""
-        source, place, now = key.source, came.place, came.now
-        try:
-            beat = beat_of(came.data[HEADER_BYTES:-TAG_BYTES])
-        except BadFrame as bad:
-            self.drops.drop(OF_REASON[bad.reason], place[0], now, str(bad))
-            return
-        if came.port.network is not None and beat.network != came.port.network:
-            self.drops.drop(Drop.NETWORK, place[0], now, source.node)
-            return
-        proven = beat.nonces[self.sources.seat] == self.sources.nonce
-        fresh = source.judge(beat.boot_id, beat.incarnation, beat.network, beat.sequence, proven=proven)
-        if fresh is Freshness.FRESH:
-            self._take(came, key, beat)
-            if now >= source.streams[beat.network].answer_at:
-                source.streams[beat.network].answer_at = now + ANSWER_SECONDS
-                self._answer(came, key, fresh, beat, beat.sequence)
-            self.drops.beats += 1
-        else:
-            self.drops.drop(OF_FRESHNESS[fresh], place[0], now, source.node)
-            if source.learns(fresh, beat, now):
-                self._answer(came, key, fresh, beat, beat.sequence)
-
-    def _take(self, came: "_Arrival", key: BeatKey, beat: Beat) -> None:
-        """Tell of a fresh beat. If a listener fails, nothing is remembered, so the next beat is told in full again."""
-        source, data = key.source, came.data
-        real_time, self_slow = bool(beat.flags & Flags.REAL_TIME), bool(beat.flags & Flags.SELF_SLOW)
-        self._audience.heard(
-            source.node, beat.network, beat.boot_id, beat.incarnation, real_time, self_slow, beat.episode, came.now
-        )
-        before, said = source.streams.get(beat.network), state_of(beat)
-        # The other network may have been faster with a newer one.
-        newest = beat.sequence >= source.window.newest
-        if (newest and said != source.told) or before is None or before.place != came.place:
-            self._audience.told(beat, came.place, came.now)
-            # Else a network that missed this would take the next one for nothing new, if the state is as before.
-            for stream in source.streams.values():
-                stream.size = 0
-        if newest:
-            source.told = said
-        answer_at = before.answer_at if before else came.now
-        source.streams[beat.network] = Stream(
-            size=len(data),
-            state=data[key.state_at : -TAG_BYTES],
-            place=came.place,
-            port=came.port,
-            beat=beat,
-            real_time=real_time,
-            self_slow=self_slow,
-            answer_at=answer_at,
-        )
-
-    def _answer(self, came: "_Arrival", key: BeatKey, fresh: Freshness, beat: Beat, sequence: int) -> None:
-        incarnation = max(beat.incarnation, key.source.window.incarnation)
-        due = Due(beat, fresh, incarnation, sequence, beat.network, came.place, key.key, key.key_id)
-        answer = self._audience.due(due, came.now)
-        if answer is not None and (len(answer) > len(came.data) or not came.port.send(answer, came.place)):
-            self.unsent += 1
-
     def _defect(self, place: Place, now: float) -> None:
         if self.drops.drop(Drop.DEFECT, place[0], now):
             log.exception("a datagram could not be taken in", extra={"source": place[0]})
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """How a datagram came."""
-
-    port: Port
-    data: bytes
-    place: Place
-    now: float

@@ -9,7 +9,7 @@ from nfvi_ha.core.wire.replay import Freshness, Window
 from nfvi_ha.lab.bench import fuzz
 from nfvi_ha.lab.bench.fuzz import FuzzOptions, run_fuzz
 from nfvi_ha.lab.errors import LabFailed
-from nfvi_ha.sentinel import receiver
+from nfvi_ha.sentinel import beats
 from nfvi_ha.sentinel.dispatch import Dispatch
 from nfvi_ha.sentinel.drops import Drop
 from nfvi_ha.sentinel.sources import Fellow
@@ -22,8 +22,8 @@ def quiet(_: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_200000_datagrams_change_nothing_but_what_is_authentic_and_fresh() -> None:
-    result = run_fuzz(FuzzOptions(count=200_000, seed=1), quiet)
+async def test_200000_datagrams_change_nothing_but_what_is_authentic_and_fresh() -> None:
+    result = await run_fuzz(FuzzOptions(count=200_000, seed=1), quiet)
     assert result["through_the_receiver"] + result["decoded_with_a_true_tag"] >= 200_000
     assert sum(result["taken"].values()) + sum(result["dropped"].values()) == result["through_the_receiver"]
     seen = {Drop(reason) for reason in result["dropped"]}
@@ -46,7 +46,7 @@ def _crash(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("where", "name", "defect"),
     [
-        (receiver, "compare_digest", lambda *_: True),
+        (beats, "compare_digest", lambda *_: True),
         (Window, "judge", _fresh),
         (Fellow, "judge", _fresh),
         (Window, "advance", lambda *_: True),
@@ -56,20 +56,20 @@ def _crash(*_: Any, **__: Any) -> None:
         (Dispatch, "_proven", lambda *_: True),
     ],
 )
-def test_the_fuzz_sees_a_defect(
+async def test_the_fuzz_sees_a_defect(
     monkeypatch: pytest.MonkeyPatch, where: Any, name: str, defect: Callable[..., Any]
 ) -> None:
     monkeypatch.setattr(where, name, defect)
     with pytest.raises(LabFailed, match="after"):
-        run_fuzz(FEW, quiet)
+        await run_fuzz(FEW, quiet)
 
 
-def test_the_fuzz_sees_a_decoder_that_raises_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_fuzz_sees_a_decoder_that_raises_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(fuzz.DECODERS, fuzz.FrameKind.VOTE, _crash)
     with pytest.raises(KeyError):
-        run_fuzz(FEW, quiet)
+        await run_fuzz(FEW, quiet)
 
 
-def test_the_same_seed_makes_the_same_datagrams() -> None:
-    one, other = run_fuzz(FEW, quiet), run_fuzz(FEW, quiet)
+async def test_the_same_seed_makes_the_same_datagrams() -> None:
+    one, other = await run_fuzz(FEW, quiet), await run_fuzz(FEW, quiet)
     assert {**one, "seconds": 0} == {**other, "seconds": 0}

@@ -80,6 +80,31 @@ async def test_the_loop_reads_by_itself_and_other_tasks_have_their_turns(monkeyp
     world.close()
 
 
+async def test_beats_that_come_thick_and_fast_are_heard_without_being_woken_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And when it is calm again, the next one wakes the reader as before."""
+    ear, heard = Ear(), asyncio.Semaphore(0)
+    monkeypatch.setattr(ear, "heard", lambda *_: heard.release())
+    receiver = Receiver([Listen("127.0.0.1", 0, 0)], make_sources(), ear)
+    receiver.start()
+    port, sender = receiver.ports[0], World(networks=())
+    async with asyncio.timeout(GENEROUS_SECONDS):
+        sequence = 0
+        while port.pause is None:
+            sequence += 1
+            sender.sender("agent").sendto(beat(sequence=sequence), port.address)
+            await heard.acquire()
+        sender.sender("agent").sendto(beat(sequence=sequence + 1), port.address)
+        await heard.acquire()
+        while port.pause is not None:  # noqa: ASYNC110 - nobody is told when it ends
+            await asyncio.sleep(module.PAUSE_SECONDS)
+        sender.sender("agent").sendto(beat(sequence=sequence + 2), port.address)
+        await heard.acquire()
+    receiver.close()
+    sender.close()
+
+
 async def test_real_beats_go_on_through_a_flood_of_garbage(monkeypatch: pytest.MonkeyPatch) -> None:
     """Garbage from another socket, some of it with a true header and a false tag: no beat is lost, none waits long."""
     ear, heard = Ear(), asyncio.Event()
