@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit chart integration chaos lint format e2e bench bench-burst crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format e2e bench bench-burst bench-receiver fuzz crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,14 @@ bench-burst: $(READY) ## 500 of 1,000 VMIs fail within a second; JSON in build/b
 	@mkdir -p build/bench
 	@$(BIN)/nfvi-ha lab bench burst -o json > build/bench/burst.json
 	@$(BIN)/python -m json.tool build/bench/burst.json
+
+bench-receiver: $(READY) ## Beats of 1,000 hypervisors against one sentinel; JSON in build/bench
+	@mkdir -p build/bench
+	@$(BIN)/nfvi-ha lab bench receiver -o json > build/bench/receiver.json
+	@$(BIN)/python -m json.tool build/bench/receiver.json
+
+fuzz: $(READY) ## 10 million datagrams, true and spoiled, into a sentinel's receiver (minutes)
+	@$(BIN)/nfvi-ha lab bench fuzz -n 10000000
 
 lint: $(READY) check-generated ## ruff, mypy strict, layers, generated files up to date
 	@$(BIN)/ruff check operator tests e2e

@@ -39,12 +39,33 @@ StateDir = Annotated[
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="text, or one JSON object.")]
 Hypervisors = Annotated[int, typer.Option(min=1, max=50, help="Simulated hypervisors.")]
 OperatorCount = Annotated[int, typer.Option("--operators", min=1, max=5, help="Replicas of the operator.")]
+SentinelCount = Annotated[int, typer.Option("--sentinels", min=0, max=3, help="Sentinels, each on a host of its own.")]
+Agents = Annotated[
+    bool, typer.Option("--agents/--no-agents", help="Without agents there are no sentinels, and the API alone tells.")
+]
+
+
+class NetworkKind(StrEnum):
+    """How hypervisors are kept apart."""
+
+    AUTO = "auto"
+    NAMESPACES = "namespaces"
+    LOOPBACK = "loopback"
+
+
+NetworkOption = Annotated[
+    NetworkKind,
+    typer.Option("--network", help="A network namespace per host, where that is permitted, or the loopback for all."),
+]
 
 
 @app.command()
 def up(
     hypervisors: Hypervisors = 4,
     operators: OperatorCount = 1,
+    sentinels: SentinelCount = 3,
+    agents: Agents = True,
+    network: NetworkOption = NetworkKind.AUTO,
     state_dir: StateDir = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -53,9 +74,11 @@ def up(
     The first time a control plane may have to be built, which takes minutes and is shown.
     """
     from nfvi_ha.lab import session
+    from nfvi_ha.lab.network.plan import Mode
     from nfvi_ha.lab.world import LabOptions
 
-    options = LabOptions(hypervisors=hypervisors, operators=operators)
+    mode = None if network is NetworkKind.AUTO else Mode(network)
+    options = LabOptions(hypervisors=hypervisors, operators=operators, sentinels=sentinels, agents=agents, network=mode)
     found = _run(lambda: session.up(_directory(state_dir), options, sys.stderr))
     if output is Output.JSON:
         _print_json({"kubeconfig": str(found.kubeconfig), "kubernetes": found.kubernetes, "vim": found.vim_url})
@@ -109,7 +132,7 @@ def scenarios(output: OutputOption = Output.TEXT) -> None:
         _print_json({name: {"summary": item.summary, "detection": item.detection} for name, item in SCENARIOS.items()})
     else:
         for name, item in SCENARIOS.items():
-            typer.echo(f"{name:16} {item.summary}")
+            typer.echo(f"{name:24} {item.summary}")
 
 
 @app.command()
@@ -117,14 +140,26 @@ def run(
     scenario: Annotated[str, typer.Argument(help="Its name; see `nfvi-ha lab scenarios`.")],
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=100_000, help="How many faults, one by one.")] = 20,
     replicas: Annotated[int, typer.Option(min=1, max=256, help="VMs of the VNF that the faults are made on.")] = 5,
+    vms: Annotated[
+        int | None,
+        typer.Option(min=1, max=250, help="For faults on a host: so many VMs on it and none elsewhere."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides which VMs are hit.")] = 1,
     kill_leader: Annotated[
         bool, typer.Option("--kill-leader", help="Also SIGKILL the leading operator just before each fault.")
     ] = False,
-    hypervisors: Hypervisors = 4,
-    operators: Annotated[
-        int | None, typer.Option(min=1, max=5, help="Replicas of the operator; default 1, with --kill-leader 2.")
+    kill_sentinel: Annotated[
+        bool, typer.Option("--kill-sentinel", help="Also SIGKILL a sentinel just before each fault.")
+    ] = False,
+    hypervisors: Annotated[
+        int | None,
+        typer.Option(min=1, max=50, help="Simulated hypervisors; default: as the scenario needs, 4."),
     ] = None,
+    operators: Annotated[
+        int | None,
+        typer.Option(min=1, max=5, help="Replicas of the operator; default: as many as the scenario needs, 1."),
+    ] = None,
+    agents: Agents = True,
     state_dir: StateDir = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -136,13 +171,15 @@ def run(
     from nfvi_ha.lab import session
     from nfvi_ha.lab.play import RunOptions
     from nfvi_ha.lab.report import show_result
+    from nfvi_ha.lab.runner import lab_for
     from nfvi_ha.lab.scenarios import SCENARIOS
-    from nfvi_ha.lab.world import LabOptions
 
     if scenario not in SCENARIOS:
         raise typer.BadParameter(f"no scenario {scenario!r}; there are: {', '.join(SCENARIOS)}", param_hint="SCENARIO")
-    options = RunOptions(count, replicas=replicas, seed=seed, kill_leader=kill_leader)
-    lab = LabOptions(hypervisors=hypervisors, operators=operators or (2 if kill_leader else 1), seed=seed)
+    options = RunOptions(
+        count, replicas=replicas, vms=vms, seed=seed, kill_leader=kill_leader, kill_sentinel=kill_sentinel
+    )
+    lab = lab_for(SCENARIOS[scenario], options, hypervisors=hypervisors, operators=operators, agents=agents)
     directory = _directory(state_dir)
     result = _run(lambda: session.run(directory, lab, SCENARIOS[scenario], options, sys.stderr))
     if output is Output.JSON:
@@ -155,12 +192,13 @@ def run(
 def demo(
     hypervisors: Hypervisors = 4,
     replicas: Annotated[int, typer.Option(min=1, max=50, help="VMs of the VNF.")] = 5,
+    agents: Agents = True,
 ) -> None:
     """Show it all once: a lab comes up, a VM is killed, the VIM is told, the replacement becomes Ready."""
     from nfvi_ha.lab.demo import run_demo
     from nfvi_ha.lab.world import LabOptions
 
-    _run(lambda: run_demo(LabOptions(hypervisors=hypervisors), replicas))
+    _run(lambda: run_demo(LabOptions(hypervisors=hypervisors, agents=agents), replicas))
 
 
 @bench.command()
@@ -192,6 +230,54 @@ def burst(
         _print_json(result)
     else:
         show_burst(result)
+
+
+@bench.command()
+def receiver(
+    nodes: Annotated[int, typer.Option(min=1, max=5000, help="Hypervisors, each on two networks.")] = 1000,
+    seconds: Annotated[float, typer.Option(min=10.0, max=3600.0, help="So long they beat.")] = 45.0,
+    silent: Annotated[int, typer.Option(min=0, help="So many of them fall silent, one by one.")] = 100,
+    stops: Annotated[int, typer.Option(min=0, max=100, help="So often the sentinel is stopped for a second.")] = 3,
+    seed: Annotated[int, typer.Option(help="Decides which of them fall silent.")] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Beats of 1,000 hypervisors against one sentinel's receiver and verdicts, and what one core can verify.
+
+    Exit code 1 when a hypervisor that was not silent was suspected, or a silent one was not.
+    """
+    from nfvi_ha.lab.bench.beats import BeatsOptions
+    from nfvi_ha.lab.bench.report import show_beats
+    from nfvi_ha.lab.session import bench_receiver
+
+    options = BeatsOptions(nodes, seconds, min(silent, nodes), stops, seed)
+    result = _run(lambda: bench_receiver(options, sys.stderr))
+    if output is Output.JSON:
+        _print_json(result)
+    else:
+        show_beats(result)
+    if not result["passed"]:
+        raise typer.Exit(1)
+
+
+@bench.command()
+def fuzz(
+    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many datagrams.")] = 200_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same datagrams.")] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """True, forged, spoiled and played back datagrams into a sentinel's receiver: only what is true and new may count.
+
+    Exit code 1 at the first datagram that changed something and must not, or the other way round.
+    """
+    from nfvi_ha.lab.bench.fuzz import FuzzOptions
+    from nfvi_ha.lab.bench.report import show_fuzz
+    from nfvi_ha.lab.session import bench_fuzz
+
+    result = _run(lambda: bench_fuzz(FuzzOptions(count, seed), sys.stderr))
+    if output is Output.JSON:
+        _print_json(result)
+    else:
+        show_fuzz(result)
 
 
 def _directory(state_dir: Path | None) -> Path:

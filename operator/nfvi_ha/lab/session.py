@@ -1,6 +1,7 @@
 """Labs by command: one in the background that outlives the command, or one for the length of a command."""
 
 import asyncio
+import logging
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,12 +11,17 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from nfvi_ha.lab import daemon
+from nfvi_ha.lab.agents import AGENT
+from nfvi_ha.lab.bench.beats import BeatsOptions, run_beats
 from nfvi_ha.lab.bench.burst import BurstOptions, run_burst
+from nfvi_ha.lab.bench.fuzz import FuzzOptions, run_fuzz
 from nfvi_ha.lab.controlplane import find_or_build_assets
 from nfvi_ha.lab.controlplane.lock import only_one
 from nfvi_ha.lab.controlplane.progress import ProgressSink, console_progress
 from nfvi_ha.lab.errors import LabFailed
+from nfvi_ha.lab.hypervisor.service import identity_file
 from nfvi_ha.lab.play import RunOptions, open_session
+from nfvi_ha.lab.processfile import read_identity
 from nfvi_ha.lab.runner import run_scenario
 from nfvi_ha.lab.scenarios import AnyScenario
 from nfvi_ha.lab.world import Lab, LabAccess, LabOptions
@@ -81,9 +87,20 @@ async def status(state_dir: Path) -> dict[str, Any]:
         "kubernetes": found.kubernetes,
         "kubeconfig": str(found.kubeconfig),
         "vim": found.vim_url,
-        "hypervisors": [node.name for node in found.options.nodes()],
+        "network": found.network.mode if found.network is not None else None,
+        "hypervisors": {node.name: _host_state(found, node.name) for node in found.options.nodes()},
+        "sentinels": found.sentinels.states(),
         "operators": {name: waiting.get(name, "ready") for name in found.operators.names()},
     }
+
+
+def _host_state(found: LabAccess, node: str) -> str:
+    if not found.hosts.running(node):
+        return "off"
+    agent = read_identity(identity_file(found.hosts.directory(node), AGENT))
+    if agent is None:
+        return "on, without an agent"
+    return "on" if agent.alive() else "on, its agent has ended"
 
 
 async def run(
@@ -125,6 +142,31 @@ async def bench_burst(options: BurstOptions, stream: TextIO) -> dict[str, Any]:
         assets = await asyncio.to_thread(find_or_build_assets, progress)
         with _scratch("nfvi-ha-bench-") as directory:
             return await run_burst(options, directory, assets, progress, say)
+
+
+async def bench_receiver(options: BeatsOptions, stream: TextIO) -> dict[str, Any]:
+    """Run the receiver's bench; it needs no control plane.
+
+    Raises:
+        LabFailed: one of its processes did not do its part; the logs then stay, and it says where.
+    """
+    with _scratch("nfvi-ha-bench-") as directory:
+        return await run_beats(options, directory, lambda text: _line(stream, f"receiver: {text}"))
+
+
+async def bench_fuzz(options: FuzzOptions, stream: TextIO) -> dict[str, Any]:
+    """Fuzz the receiver; it needs no control plane.
+
+    Raises:
+        LabFailed: it took what it must not take, or missed what it must take.
+    """
+    logging.getLogger("nfvi_ha.sentinel").setLevel(logging.ERROR)  # each kind of drop is on purpose
+    return await run_fuzz(options, lambda text: _line(stream, f"fuzz: {text}"))
+
+
+def _line(stream: TextIO, text: str) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 @asynccontextmanager

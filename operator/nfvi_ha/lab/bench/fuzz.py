@@ -6,6 +6,7 @@ nothing else, nothing uncounted. Beside that, bodies that are spoiled and truly 
 may refuse them with ``BadFrame`` and nothing else.
 """
 
+import asyncio
 import socket
 import time
 from collections import Counter
@@ -64,7 +65,7 @@ class FuzzOptions:
     seed: int = 1
 
 
-def run_fuzz(options: FuzzOptions, say: Callable[[str], None]) -> dict[str, Any]:
+async def run_fuzz(options: FuzzOptions, say: Callable[[str], None]) -> dict[str, Any]:
     """The counts, as ``nfvi-ha lab bench fuzz -o json`` prints them.
 
     Raises:
@@ -77,6 +78,7 @@ def run_fuzz(options: FuzzOptions, say: Callable[[str], None]) -> dict[str, Any]
             size = min(BATCH, options.count - done)
             fuzz.batch(size)
             done += size
+            await asyncio.sleep(0)  # so that it can be cancelled
             if time.monotonic() - said > 10:
                 said = time.monotonic()
                 say(f"{done} of {options.count} datagrams")

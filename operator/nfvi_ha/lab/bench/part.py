@@ -37,6 +37,11 @@ class Part:
             )  # fmt: skip
         return cls(module.rpartition(".")[2], process, log)
 
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
     async def ask(self, what: str, timeout_seconds: float = 60.0, **values: Any) -> Json:
         """Send a request and wait for its answer.
 

@@ -1,4 +1,4 @@
-"""A burst's result for people."""
+"""Results of benches for people."""
 
 from typing import Any, Final
 
@@ -38,4 +38,48 @@ def show_burst(result: dict[str, Any]) -> None:
     console.print(
         f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_average']['before'][0]} before, "
         f"Kubernetes {machine['kubernetes']}; shared by {', '.join(result['shared_by'])}"
+    )
+
+
+def show_beats(result: dict[str, Any]) -> None:
+    """Rates, verdicts and costs of the receiver, with the machine they were measured on."""
+    console, fleet, options = Console(), result["fleet"], result["options"]
+    table = Table(title="One core")
+    table.add_column("")
+    table.add_column("a second", justify="right")
+    for name, rate in result["one_core"].items():
+        table.add_row(name.removesuffix("_per_second").replace("_", " "), f"{rate:,}")
+    console.print(table)
+    table = Table(title=f"{options['nodes']} hypervisors, {options['stops']} stops of a second; milliseconds")
+    for column in ("", *COLUMNS):
+        table.add_column(column, justify="right" if column else "left")
+    for name in ("silence_to_suspect_ms", "silence_to_failed_ms"):
+        values = (fleet[name][column] for column in COLUMNS)
+        table.add_row(
+            name.removesuffix("_ms").replace("_", " "), *("-" if value is None else f"{value:.0f}" for value in values)
+        )
+    console.print(table)
+    console.print(
+        f"{fleet['beats_per_second']:,} beats a second took {fleet['seat_cpu_share']:.1%} of a core; "
+        f"{fleet['false_suspected']} false suspicions, {fleet['suspected_of_the_silent']} of {fleet['silent_hosts']} "
+        f"silent hosts suspected; {fleet['lost_in_kernel']} datagrams lost"
+    )
+    machine = result["machine"]
+    console.print(f"{machine['cores']} cores of {machine['cpu']}, load {machine['load_average']['before'][0]} before")
+
+
+def show_fuzz(result: dict[str, Any]) -> None:
+    """What was sent and what became of it."""
+    console = Console()
+    for what in ("taken", "dropped"):
+        table = Table(title=what.capitalize())
+        table.add_column("")
+        table.add_column("datagrams", justify="right")
+        for name, count in result[what].items():
+            table.add_row(name, f"{count:,}")
+        console.print(table)
+    console.print(
+        f"{result['through_the_receiver']:,} datagrams through the receiver, all as expected; "
+        f"{result['decoded_with_a_true_tag']:,} spoiled bodies decoded, {result['of_these_refused']:,} refused; "
+        f"{result['seconds']:.0f} s"
     )
