@@ -14,7 +14,7 @@ from nfvi_ha.sentinel.tcp import try_connect
 
 CHECK_SECONDS: Final = 30.0
 """How often each hypervisor's ports are tried."""
-PAUSE_SECONDS: Final = 0.25
+PAUSE_SECONDS: Final = 0.5
 CONNECT_SECONDS: Final = 1.0
 MAX_PORTS: Final = 4
 """Per network: enough to find one service that lives."""
