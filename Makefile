@@ -5,8 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+SOAK_MINUTES := 3
+
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit chart integration chaos lint format e2e bench bench-burst bench-receiver fuzz crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format e2e bench soak soak-10 soak-60 bench-burst bench-receiver fuzz crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -45,6 +47,13 @@ bench: $(READY) ## Latency from SIGKILL to the VIM, 200 kills; JSON in build/ben
 	@mkdir -p build/bench
 	@$(BIN)/nfvi-ha lab run vm-kill -n 200 -o json > build/bench/vm-kill.json
 	@$(BIN)/python -m json.tool build/bench/vm-kill.json | sed -n '/"summary"/,$$p'
+
+soak: $(READY) ## 3 minutes of everything that may look like a dead hypervisor; JSON in build/bench
+	@mkdir -p build/bench
+	@$(BIN)/nfvi-ha lab soak --minutes $(SOAK_MINUTES) -o json > build/bench/soak.json; code=$$?; cat build/bench/soak.json; exit $$code
+
+soak-10 soak-60: ## The same for 10 minutes, or an hour
+	@$(MAKE) --no-print-directory soak SOAK_MINUTES=$(@:soak-%=%)
 
 bench-burst: $(READY) ## 500 of 1,000 VMIs fail within a second; JSON in build/bench
 	@mkdir -p build/bench

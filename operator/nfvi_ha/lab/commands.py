@@ -189,6 +189,31 @@ def run(
 
 
 @app.command()
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.1, max=10_000.0, help="How long.")] = 3.0,
+    hypervisors: Annotated[int, typer.Option(min=1, max=50, help="Hypervisors that only beat.")] = 20,
+    burn: Annotated[int, typer.Option(min=0, max=64, help="Processes that use up the processors beside them.")] = 2,
+    seed: Annotated[int, typer.Option(help="Decides who is stopped when.")] = 1,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Look for false alarms: 1 % packet loss, bursts, processes stopped for a second, processors saturated.
+
+    At the end a hypervisor is switched off, and that must be told. Exit code 1 when any other was told as failed.
+    """
+    from nfvi_ha.lab.report import show_soak
+    from nfvi_ha.lab.session import soak as run_soak
+    from nfvi_ha.lab.soak import SoakOptions
+
+    result = _run(lambda: run_soak(SoakOptions(minutes, hypervisors, burn, seed), sys.stderr))
+    if output is Output.JSON:
+        _print_json(result)
+    else:
+        show_soak(result)
+    if not result["passed"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def demo(
     hypervisors: Hypervisors = 4,
     replicas: Annotated[int, typer.Option(min=1, max=50, help="VMs of the VNF.")] = 5,

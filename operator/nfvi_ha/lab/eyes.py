@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+from nfvi_ha.core.key_material import KEY_BYTES, SECRET_NAME, VOTE_ENTRY
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.resources import SECRETS
 from nfvi_ha.lab.agents import CLUSTER, KEY_ID, AgentPlan
@@ -18,7 +19,6 @@ from nfvi_ha.lab.network.plan import SENTINEL_PORT, Host, Mode
 from nfvi_ha.lab.operators import SYSTEM_NAMESPACE
 from nfvi_ha.lab.sentinels import PORT_FILE, STATE, Sentinels
 from nfvi_ha.lab.site import Boot, Site
-from nfvi_ha.sentinel.scribe.key_material import KEY_BYTES, SECRET_NAME, VOTE_ENTRY
 
 VIM_PORT: Final = 8080
 """Where hosts find the VIM on the management network."""

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from random import Random
 from typing import Final
 
-from nfvi_ha.kube.resources import Resource
+from nfvi_ha.kube.resources import HYPERVISORS
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Injection
 from nfvi_ha.lab.network.plan import Mode
@@ -17,7 +17,6 @@ from nfvi_ha.lab.scenarios.host_scenario import HostScenario, Target, Word
 from nfvi_ha.lab.vim import Received
 from nfvi_ha.lab.vnf import Vnf, target
 
-HYPERVISORS: Final = Resource("nfvi-ha.io", "v1alpha1", "hypervisors", "Hypervisor", namespaced=False)
 UP: Final = "Up"
 LAST_VM: Final = "last_vm_ms"
 _POLL_SECONDS: Final = 0.1

@@ -19,7 +19,7 @@ from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.hypervisor.node import NodeSpec
 from nfvi_ha.lab.network.plan import AGENT_PORT
 from nfvi_ha.lab.objects import condition_of, name_of
-from nfvi_ha.lab.processfile import PROCESS, signal_process, write_identity
+from nfvi_ha.lab.processfile import PROCESS, read_identity, signal_process, write_identity
 from nfvi_ha.lab.site import SYSFS, Boot, Site
 from nfvi_ha.lab.timings import LabTimings
 
@@ -36,6 +36,11 @@ class Hosts:
     def directory(self, node: str) -> Path:
         """Where the node keeps its pods' directories and its control socket."""
         return self.root / "nodes" / node
+
+    def running(self, node: str) -> bool:
+        """Whether the hypervisor is on."""
+        identity = read_identity(self.directory(node) / PROCESS)
+        return identity is not None and identity.alive()
 
     def freeze(self, node: str) -> None:
         """SIGSTOP the node's kubelet and virt-handler; its VMs run on.

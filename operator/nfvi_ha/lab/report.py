@@ -33,6 +33,22 @@ def show_result(result: dict[str, Any]) -> None:
     console.print(timings_table(LabTimings.from_json(result["stands_in_for"])))
 
 
+def show_soak(result: dict[str, Any]) -> None:
+    """The result of a soak in a few lines."""
+    console = Console(highlight=False)
+    soak, made = result["soak"], result["made"]
+    console.print(
+        f"{soak['hypervisors']} hypervisors for {result['seconds']:.0f} s, {soak['burn']} processes burning, "
+        f"{result['loss']:.0%} of packets lost"
+    )
+    console.print("made: " + ", ".join(f"{name} {count}" for name, count in made.items()))
+    console.print("raised: " + (", ".join(f"{name} {count}" for name, count in result["raised"].items()) or "nothing"))
+    console.print(
+        f"hypervisors told as failed that were not: {result['false_alarms']}; the one that was switched off at the "
+        f"end: told after {result['power_off_notified_ms']:.0f} ms"
+    )
+
+
 def timings_table(timings: LabTimings) -> Table:
     """The delays that the lab's simulated parts stand in for."""
     table = Table(title="Delays the lab stands in for", title_justify="left", show_header=False, box=None)

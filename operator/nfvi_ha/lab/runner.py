@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from nfvi_ha.lab.bench.machine import machine
@@ -12,6 +13,7 @@ from nfvi_ha.lab.play import Run, RunOptions, Say, Session
 from nfvi_ha.lab.scenarios import AnyScenario
 from nfvi_ha.lab.scenarios.host_scenario import HostScenario
 from nfvi_ha.lab.vm_runs import vm_runs
+from nfvi_ha.lab.world import LabOptions
 
 
 async def run_scenario(session: Session, scenario: AnyScenario, options: RunOptions, say: Say) -> dict[str, Any]:
@@ -29,6 +31,24 @@ async def run_scenario(session: Session, scenario: AnyScenario, options: RunOpti
     except LabFailed as error:
         raise LabFailed(f"run {len(done) + 1} of {options.count}: {error}") from error
     return _result(session, scenario, options, done)
+
+
+def lab_for(
+    scenario: AnyScenario, options: RunOptions, *, hypervisors: int | None, operators: int | None, agents: bool
+) -> LabOptions:
+    """The lab that a scenario gets for itself; None takes what it needs."""
+    least = LabOptions()
+    if isinstance(scenario, HostScenario):
+        least = replace(least, hypervisors=scenario.hypervisors, operators=scenario.operators)
+    if options.kill_leader:
+        least = replace(least, operators=max(2, least.operators))
+    return replace(
+        least,
+        hypervisors=hypervisors or least.hypervisors,
+        operators=operators or least.operators,
+        agents=agents,
+        seed=options.seed,
+    )
 
 
 def _runs(session: Session, scenario: AnyScenario, options: RunOptions, say: Say) -> AsyncGenerator[Run]:

@@ -24,6 +24,7 @@ from nfvi_ha.lab.play import RunOptions, open_session
 from nfvi_ha.lab.processfile import read_identity
 from nfvi_ha.lab.runner import run_scenario
 from nfvi_ha.lab.scenarios import AnyScenario
+from nfvi_ha.lab.soak import SoakOptions, run_soak
 from nfvi_ha.lab.world import Lab, LabAccess, LabOptions
 from nfvi_ha.reporting.receiver.record import Record
 
@@ -124,6 +125,16 @@ async def run(
     with console_progress(stream) as progress:
         async with own_lab(options, progress) as lab, open_session(lab.access) as session:
             return await run_scenario(session, scenario, replace(run_options, lab_ends=True), say)
+
+
+async def soak(options: SoakOptions, stream: TextIO) -> dict[str, Any]:
+    """Run the soak; it needs no control plane.
+
+    Raises:
+        LabFailed: its lab does not come up, or it detects nothing; the logs then stay, and it says where.
+    """
+    with _scratch("nfvi-ha-soak-") as directory:
+        return await run_soak(options, directory, lambda text: _line(stream, f"soak: {text}"))
 
 
 async def bench_burst(options: BurstOptions, stream: TextIO) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The VIM of the lab: a receiver with a signing key, and a view of what it received for any process of this machine."""
 
+import base64
 import contextlib
 import time
 from collections.abc import Callable
@@ -129,6 +130,31 @@ class VimView:
             response.raise_for_status()
 
 
+def endpoint_objects(
+    url: str, key: str, *, name: str = ENDPOINT, secret_name: str = SECRET, **spec: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The Secret with the signing key, and the VIMEndpoint; arguments as of ``register_endpoint``."""
+    host = urlsplit(url).netloc
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": secret_name, "annotations": {ANNOTATION_ALLOWED_HOSTS: host}},
+        "data": {KEY_ID: base64.b64encode(key.encode()).decode()},
+    }
+    endpoint = {
+        "apiVersion": VIMENDPOINTS.api_version,
+        "kind": VIMENDPOINTS.kind,
+        "metadata": {"name": name},
+        "spec": {
+            "url": url,
+            "allowInsecure": True,
+            "auth": {"hmac": {"secretName": secret_name, "keyId": KEY_ID}},
+            **spec,
+        },
+    }
+    return secret, endpoint
+
+
 async def register_endpoint(
     client: KubeClient, url: str, key: str, *, name: str = ENDPOINT, secret_name: str = SECRET, **spec: Any
 ) -> None:
@@ -145,24 +171,7 @@ async def register_endpoint(
     Raises:
         KubeError: the API server refused one.
     """
-    host = urlsplit(url).netloc
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": secret_name, "annotations": {ANNOTATION_ALLOWED_HOSTS: host}},
-        "stringData": {KEY_ID: key},
-    }
-    endpoint = {
-        "apiVersion": VIMENDPOINTS.api_version,
-        "kind": VIMENDPOINTS.kind,
-        "metadata": {"name": name},
-        "spec": {
-            "url": url,
-            "allowInsecure": True,
-            "auth": {"hmac": {"secretName": secret_name, "keyId": KEY_ID}},
-            **spec,
-        },
-    }
+    secret, endpoint = endpoint_objects(url, key, name=name, secret_name=secret_name, **spec)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE}}
     with contextlib.suppress(AlreadyExists):
         await client.create(NAMESPACES, namespace)

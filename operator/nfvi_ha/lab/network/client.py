@@ -19,6 +19,8 @@ from nfvi_ha.lab.network.process import READY_FILE
 from nfvi_ha.lab.network.relay import Address
 
 READY_SECONDS: Final = 30.0
+LOSS_SECONDS: Final = 60.0
+"""Some milliseconds per link and direction: the kernel waits until nobody uses the program of before."""
 ALL_LINKS: Final = tuple(link.name for link in LINKS)
 LOOPBACK: Final = "127.0.0.1"
 
@@ -62,6 +64,15 @@ class Network:
         request = {"do": "links", "hosts": list(hosts), "links": list(links), "up": up}
         return int((await control.ask(self.directory, request))["at"])
 
+    async def set_switches(self, switches: Iterable[str], *, up: bool) -> int:
+        """Stop or start whole switches, while hosts keep their carriers; returns as ``set_links``.
+
+        Raises:
+            ControlFailed: no such switch, or hosts have no links in this lab.
+        """
+        request = {"do": "switches", "switches": list(switches), "up": up}
+        return int((await control.ask(self.directory, request))["at"])
+
     async def set_loss(self, hosts: Iterable[str], share: float, links: Iterable[str] = ALL_LINKS) -> int:
         """Lose a share of all packets of the hosts' links, each direction by itself; returns as ``set_links``.
 
@@ -69,7 +80,7 @@ class Network:
             ControlFailed: see ``set_links``, or the kernel knows no XDP.
         """
         request = {"do": "loss", "hosts": list(hosts), "links": list(links), "share": share}
-        return int((await control.ask(self.directory, request))["at"])
+        return int((await control.ask(self.directory, request, timeout_seconds=LOSS_SECONDS))["at"])
 
     async def relay_to_machine(self, port: int, target: int) -> Address:
         """Let hosts reach a loopback port of the machine; returns the address to connect to.

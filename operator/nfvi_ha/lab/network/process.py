@@ -89,6 +89,8 @@ class _Desk:
         match request["do"]:
             case "links":
                 return {"at": await board.set_links(request["hosts"], request["links"], up=request["up"])}
+            case "switches":
+                return {"at": await board.set_switches(request["switches"], up=request["up"])}
             case "loss":
                 return {"at": await board.set_loss(request["hosts"], request["links"], request["share"])}
             case "relay":

@@ -98,6 +98,19 @@ class Switchboard:
             await self._inside.link("set", index=port, state="up" if up else "down")
         return at
 
+    async def set_switches(self, switches: Iterable[str], *, up: bool) -> int:
+        """Stop or start whole switches: nothing passes, though every host keeps its carrier. Returns as ``set_links``.
+
+        Raises:
+            KeyError: no such switch.
+            OSError: the kernel refused it.
+        """
+        bridges = [self._bridges[switch] for switch in switches]
+        at = time.monotonic_ns()
+        for bridge in bridges:
+            await self._inside.link("set", index=bridge, state="up" if up else "down")
+        return at
+
     async def set_loss(self, hosts: Iterable[str], links: Iterable[str], share: float) -> int:
         """Lose that share of the packets in each direction, at random; 0 ends it, 1 is a switch port that is silent.
 
