@@ -16,7 +16,9 @@ PROVEN_SECONDS: Final = 30.0
 SILENT_SECONDS: Final = 3.0
 """It says something each second; after so long without, its probes count as down."""
 HUNG_SECONDS: Final = 15.0
-"""After so long it is killed. Its start may take some seconds on a busy host."""
+"""After so long it is killed."""
+START_SECONDS: Final = 120.0
+"""Unless it has just been started: on a host that boots, with everything starting at once, that may take long."""
 
 
 class ProbesProcess:
@@ -53,7 +55,7 @@ class ProbesProcess:
     def tick(self, now: float) -> None:
         """Reap, kill if it hangs, start again when it is time."""
         self._reap(now)
-        if self.pid and now - (self._heard_at or self._started_at) > HUNG_SECONDS:
+        if self.pid and self._hangs(now):
             os.kill(self.pid, signal.SIGKILL)
         if not self.pid and not self.leaving and now >= self.start_at:
             self._start(now)
@@ -95,6 +97,11 @@ class ProbesProcess:
         """Whether it is gone."""
         self._reap(0.0)
         return not self.pid
+
+    def _hangs(self, now: float) -> bool:
+        if self._heard_at is None:
+            return now - self._started_at > START_SECONDS
+        return now - self._heard_at > HUNG_SECONDS
 
     def _start(self, now: float) -> None:
         ours, theirs = pair()
