@@ -1,5 +1,7 @@
 """The simulated NFVI: what may happen to its hypervisors, networks and seats."""
 
+from collections.abc import Callable
+
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.verdict.outputs import NodeState, StateChanged
 
@@ -18,9 +20,8 @@ class Nfvi:
         self.vim = Vim(self.world)
         self.seats: list[Seat] = []
         self._incarnations = 100
-        self.events = 0
-        """How many things happened: what is said is held against it."""
-        self.changed_at = 0.0
+        self.watchers: list[Callable[[], None]] = []
+        """Called after whatever happens."""
         for host in self.world.hosts.values():
             self.world.clock.later(host.phase, lambda name=host.name: self._beat(name))  # type: ignore[misc]
         self.world.renew_leases()
@@ -30,42 +31,43 @@ class Nfvi:
     # Hypervisors
 
     def power_off(self, name: str) -> None:
-        self._happened()
         host = self.world.hosts[name]
         host.powered, host.agent, host.saying_goodbye = False, Agent.GONE, None
+        self._happened()
 
     def boot(self, name: str) -> None:
         """It comes up with another boot id."""
-        self._happened()
+        self.power_off(name)
         host = self.world.hosts[name]
         host.powered, host.hung, host.agent = True, False, Agent.ALIVE
         host.boots += 1
         host.episode = 0
         self._new_agent(name)
+        self._happened()
 
     def hang(self, name: str) -> None:
-        self._happened()
         self.world.hosts[name].hung = True
+        self._happened()
 
     def kill_agent(self, name: str) -> None:
-        self._happened()
         self.world.hosts[name].agent = Agent.GONE
+        self._happened()
 
     def stop_agent(self, name: str) -> None:
-        self._happened()
         if self.world.hosts[name].agent is Agent.ALIVE:
             self.world.hosts[name].agent = Agent.STOPPED
+        self._happened()
 
     def wake_agent(self, name: str) -> None:
-        self._happened()
         if self.world.hosts[name].agent is Agent.STOPPED:
             self.world.hosts[name].agent = Agent.ALIVE
+        self._happened()
 
     def start_agent(self, name: str) -> None:
-        self._happened()
         if self.world.hosts[name].powered:
             self.world.hosts[name].agent = Agent.ALIVE
             self._new_agent(name)
+        self._happened()
 
     def say_goodbye(self, name: str, reason: str, seconds: float) -> None:
         """It says so in each beat period until two seats took it, then it goes."""
@@ -75,33 +77,43 @@ class Nfvi:
     # Networks
 
     def cut(self, who: str, networks: tuple[str, ...] = NETWORKS) -> None:
-        self._happened()
         self.world.cut |= {(who, network) for network in networks}
+        self._happened()
 
     def mend(self, who: str, networks: tuple[str, ...] = NETWORKS) -> None:
-        self._happened()
         self.world.cut -= {(who, network) for network in networks}
         self.world.apart = {pair for pair in self.world.apart if who not in pair}
+        self._happened()
 
     def part(self, one: str, other: str) -> None:
-        self._happened()
         self.world.apart.add(frozenset((one, other)))
+        self._happened()
 
     # Seats
 
     def start_seat(self, number: int) -> Seat:
         """A new incarnation; the one that was there goes on if nobody killed it."""
-        self._happened()
         self._incarnations += 1
         seat = Seat(number, self._incarnations, self.world, self.vim, self.seats)
         self.seats.append(seat)
+        self._happened()
         return seat
 
     def kill_seat(self, number: int) -> None:
-        self._happened()
         for seat in self.seats_of(number):
             seat.kill()
             self.seats.remove(seat)
+        self._happened()
+
+    def stop_seat(self, number: int) -> None:
+        for seat in self.seats_of(number):
+            seat.stop()
+        self._happened()
+
+    def wake_seat(self, number: int) -> None:
+        for seat in self.seats_of(number):
+            seat.wake()
+        self._happened()
 
     def seats_of(self, number: int) -> list[Seat]:
         return [seat for seat in self.seats if seat.number == number and seat.alive]
@@ -126,8 +138,8 @@ class Nfvi:
         host.saying_goodbye = None
 
     def _happened(self) -> None:
-        self.events += 1
-        self.changed_at = self.world.clock.now
+        for watcher in self.watchers:
+            watcher()
 
     def _beat(self, name: str) -> None:
         world = self.world
@@ -149,6 +161,7 @@ class Nfvi:
         if len(host.goodbyes_taken) >= ACCEPTANCES:
             host.agent = Agent.GONE
             host.saying_goodbye = None
+            self._happened()
             if reason == "reboot":
                 self.world.clock.later(REBOOT_NOTICE_SECONDS, lambda: self.power_off(name))
             return

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ..script import Script
+from tests.sim.script import Script
+
 from .nfvi import Nfvi
 from .world import NETWORKS
 
@@ -136,13 +137,11 @@ class VerdictScenario(Script):
 
     def do_stop_seat(self, number: str) -> None:
         """SIGSTOP."""
-        for seat in self.nfvi.seats_of(int(number)):
-            seat.stop()
+        self.nfvi.stop_seat(int(number))
 
     def do_wake_seat(self, number: str) -> None:
         """SIGCONT."""
-        for seat in self.nfvi.seats_of(int(number)):
-            seat.wake()
+        self.nfvi.wake_seat(int(number))
 
     def do_release(self, by: str) -> None:
         """Somebody releases the mass failure."""

@@ -125,7 +125,7 @@ class Seat:
                     self._ask(output.node, output.peers)
                 case Raise():
                     self.said.append((self._world.clock.now, output))
-                    self._vim.raised(self.number, output)
+                    self._vim.raised(self.number, self.incarnation, output)
                 case Clear():
                     self.said.append((self._world.clock.now, output))
                     self._vim.cleared(output)

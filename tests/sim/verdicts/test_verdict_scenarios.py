@@ -2,7 +2,8 @@
 
 import pytest
 
-from ..script import run_scenario, scenario_names
+from tests.sim.script import run_scenario, scenario_names
+
 from .scenario import SCENARIOS, VerdictScenario
 
 

@@ -1,5 +1,6 @@
 """What the VIM and the API get to see: each incident once, whichever seat tells it first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from nfvi_ha.core.fault import FaultKind
@@ -25,8 +26,12 @@ class Vim:
         self._world = world
         self.records: dict[Key, Record] = {}
         self.quiet = False
+        self.listeners: list[Callable[[int, Raise], None]] = []
+        """Called with the incarnation of the seat that raises something, for each seat that does."""
 
-    def raised(self, seat: int, said: Raise) -> None:
+    def raised(self, seat: int, incarnation: int, said: Raise) -> None:
+        for listener in self.listeners:
+            listener(incarnation, said)
         key = (said.kind.value, said.node, said.network, said.boot_id, said.episode)
         record = self.records.get(key)
         if record is not None:
@@ -46,6 +51,10 @@ class Vim:
 
     def open(self) -> list[Raise]:
         return [r.raised for r in self.records.values() if r.cleared_at is None]
+
+    def open_hosts(self) -> list[Raise]:
+        """What is open but the failures of VMs, which are not for the seats to clear."""
+        return [fault for fault in self.open() if fault.kind is not FaultKind.VM_FAILED]
 
     def of(self, kind: FaultKind, node: str = "") -> list[Record]:
         return [r for r in self.records.values() if r.raised.kind is kind and r.raised.node == node]

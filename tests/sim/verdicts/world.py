@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from nfvi_ha.core.verdict.inputs import Method, NodeFacts, Outcome
-
-from ..clock import Clock
+from tests.sim.clock import Clock
 
 NETWORKS = ("mgmt", "storage")
 BEAT_SECONDS = 0.1

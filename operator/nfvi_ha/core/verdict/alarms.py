@@ -12,8 +12,12 @@ CLEARED_HEARD: Final = "beats are heard again"
 CLEARED_REBOOTED: Final = "rebooted: beats are heard again, from another boot"
 CLEARED_OTHERS_HEAR: Final = "other sentinels hear its beats"
 CLEARED_SERVES: Final = "it accepts connections again; its agent is silent"
+CLEARED_NO_NETWORK: Final = "that network is not configured any more"
 CLEARED_UNGOVERNED: Final = "it is not governed any more"
 CLEARED_GONE: Final = "it was removed from the cluster"
+
+REBOOT_EPISODE: Final = 2**31 - 1
+"""A boot ends once. Seats see it at the same instant, with no time to agree on a number."""
 
 SEVERITY: Final = {
     FaultKind.HYPERVISOR_FAILED: Severity.CRITICAL,
@@ -117,8 +121,7 @@ def rebooted(node: Node, old_boot: str) -> list[Output]:
     if failed in node.raised or node.closed.get(failed, -1) >= node.episode:
         # Told in this very outage already, with its VMs; since then it only accepted connections.
         return []
-    episode = node.next_episode(*failed)
-    node.raised[failed] = Raised(old_boot, episode)
+    node.raised[failed] = Raised(old_boot, REBOOT_EPISODE)
     message = "it runs another boot than before: it rebooted without a word, and its VMs are gone"
     return [
         Raise(
@@ -130,7 +133,7 @@ def rebooted(node: Node, old_boot: str) -> list[Output]:
             severity=Severity.CRITICAL,
             confidence=Confidence.HIGH,
             boot_id=old_boot,
-            episode=episode,
+            episode=REBOOT_EPISODE,
             with_vms=True,
         )
     ]

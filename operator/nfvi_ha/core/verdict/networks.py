@@ -9,7 +9,7 @@ from nfvi_ha.core.fault import Confidence, FaultKind
 from nfvi_ha.core.verdict import alarms
 from nfvi_ha.core.verdict.inputs import Opinion, Vote
 from nfvi_ha.core.verdict.node import Dark, Node
-from nfvi_ha.core.verdict.outputs import CAUSE_NETWORK_SILENT
+from nfvi_ha.core.verdict.outputs import CAUSE_NETWORK_SILENT, NodeState
 from nfvi_ha.core.verdict.proofs import NEVER
 from nfvi_ha.core.verdict.sitting import Sitting
 from nfvi_ha.core.verdict.watch import REASON_RETURNED, up_state
@@ -19,13 +19,15 @@ def sweep(sitting: Sitting, steady: Sequence[Node]) -> None:
     """Look for networks that fell silent, or are heard again, on hypervisors that are up."""
     now, extra = sitting.now, sitting.policy.network_seconds
     for node in steady:
-        if node.dark or now - min(node.last.values()) > node.limit + extra:
+        if node.dark or node.state is NodeState.NETWORK_FAULT or now - min(node.last.values()) > node.limit + extra:
             _judge(sitting, node)
 
 
 def _judge(sitting: Sitting, node: Node) -> None:
+    names = _names(sitting, node)
+    _adopt(sitting, node, names)
     for network, last in node.last.items():
-        if network >= len(_names(sitting, node)):
+        if network >= len(names):
             continue
         quiet = sitting.now - last
         known = node.dark.get(network)
@@ -37,6 +39,19 @@ def _judge(sitting: Sitting, node: Node) -> None:
     state = up_state(node)
     if state is not node.state:
         sitting.become(node, state, CAUSE_NETWORK_SILENT if node.dark else REASON_RETURNED)
+
+
+def _adopt(sitting: Sitting, node: Node, names: tuple[str, ...]) -> None:
+    """Faults found on record are followed as those found here; of a network that is no more they are over."""
+    for kind, name in tuple(node.raised):
+        if not name:
+            continue
+        if name in names:
+            node.dark.setdefault(names.index(name), Dark(sitting.now))
+        else:
+            sitting.out += alarms.clear(node, kind, name, alarms.CLEARED_NO_NETWORK)
+    for network in [network for network in node.dark if network >= len(names)]:
+        del node.dark[network]
 
 
 def _follow(sitting: Sitting, node: Node, network: int, dark: Dark, *, heard: bool) -> None:

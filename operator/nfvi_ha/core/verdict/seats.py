@@ -12,6 +12,7 @@ class Seats:
         self._heard: dict[int, dict[int, float]] = {}
         self._started: float | None = None
         self._abstain_until = float("-inf")
+        self._deaf_at = float("-inf")
 
     def start(self, now: float) -> None:
         """The first call of all counts: from then on it warms up."""
@@ -37,13 +38,21 @@ class Seats:
         """This seat stood still."""
         self._abstain_until = max(self._abstain_until, until)
 
-    def judges_since(self, policy: VerdictPolicy) -> float:
-        """When its warm-up or its last abstention ended: what the others said before it did not hear, or not count."""
-        started = float("-inf") if self._started is None else self._started
-        return max(started + policy.warm_up_seconds, self._abstain_until)
+    def deaf(self, now: float) -> None:
+        """This seat hears no hypervisor at all. Once it hears one again, the others must have the time to be heard."""
+        self._deaf_at = now
 
-    def may_judge(self, now: float, policy: VerdictPolicy) -> bool:
-        """Whether this seat is warm, did not just stand still, and is the only one of its number."""
-        if self._started is None or now < self.judges_since(policy):
+    def judges_since(self, policy: VerdictPolicy, *, deaf: bool) -> float:
+        """When its warm-up, its last abstention or its deafness ended: what was silent before is not its to judge."""
+        started = float("-inf") if self._started is None else self._started
+        since = max(started + policy.warm_up_seconds, self._abstain_until)
+        return since if deaf else max(since, self._deaf_at + policy.suspect_slow_seconds)
+
+    def may_judge(self, now: float, policy: VerdictPolicy, *, deaf: bool) -> bool:
+        """Whether this seat is warm, did not just stand still, and is the only one of its number.
+
+        A seat that hears nobody may judge: three that agree are right. It is believed less (``Tally.agreement``).
+        """
+        if self._started is None or now < self.judges_since(policy, deaf=deaf):
             return False
         return all(now - at > policy.seat_overlap_seconds for at in self._heard.get(self.own, {}).values())

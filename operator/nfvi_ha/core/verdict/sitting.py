@@ -20,7 +20,7 @@ class Sitting:
 
     __slots__ = (
         "_doubting",
-        "judges",
+        "_judges",
         "leases_tell",
         "names",
         "nodes",
@@ -49,15 +49,29 @@ class Sitting:
         self.names = names
         self.leases_tell = leases_tell
         self.out: list[Output] = []
-        self.judges = seats.may_judge(now, policy)
         self.probe_period = max(policy.revote_seconds, PROBES_PER_NODE_SECONDS * unsteady)
         self._doubting: bool | None = None
+        self._judges: bool | None = None
+
+    @property
+    def judges(self) -> bool:
+        """Whether this seat may say now that something is silent."""
+        if self._judges is None:
+            self._judges = self.seats.may_judge(self.now, self.policy, deaf=self.doubting)
+        return self._judges
+
+    @property
+    def judges_since(self) -> float:
+        """Since when it may."""
+        return self.seats.judges_since(self.policy, deaf=self.doubting)
 
     @property
     def doubting(self) -> bool:
         """Whether this seat hears no hypervisor at all, of two or more that it has heard."""
         if self._doubting is None:
             self._doubting = self._hears_nobody()
+            if self._doubting:
+                self.seats.deaf(self.now)
         return self._doubting
 
     def _hears_nobody(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.verdict import alarms
 from nfvi_ha.core.verdict.ballot import Agreement
-from nfvi_ha.core.verdict.classify import Finding, Silence, classify
+from nfvi_ha.core.verdict.classify import REASON_HEARD_BY_OTHERS, Finding, Silence, classify
 from nfvi_ha.core.verdict.node import FAILED_STATES, Node
 from nfvi_ha.core.verdict.outputs import NodeState
 from nfvi_ha.core.verdict.proofs import NEVER
@@ -90,7 +90,7 @@ def _suspect(sitting: Sitting, node: Node) -> Finding | None:
 
 def _silence(sitting: Sitting, node: Node) -> Silence:
     tally, proofs, since = sitting.tally(node), node.proofs, node.suspect_since
-    waited = sitting.now - max(since, sitting.seats.judges_since(sitting.policy))
+    waited = sitting.now - max(since, sitting.judges_since)
     return Silence(
         tally=tally,
         agreement=sitting.agreement(node),
@@ -108,10 +108,10 @@ def _silence(sitting: Sitting, node: Node) -> Silence:
 def _settle(sitting: Sitting, node: Node, finding: Finding) -> None:
     """A verdict other than failed."""
     if finding.state is NodeState.OBSERVER_FAULT and node.open_host_fault() is not None:
-        # Raised already: what others hear must be steady, as what we hear ourselves.
-        if not _denied_for_long(sitting, node, denied=True):
-            return
-        sitting.out += alarms.clear_host(node, alarms.CLEARED_OTHERS_HEAR)
+        # Raised already: what others hear must be steady, as what we hear ourselves. Being cut off tells nothing new.
+        if finding.reason == REASON_HEARD_BY_OTHERS:
+            _others_hear(sitting, node)
+        return
     failed_before = (FaultKind.HYPERVISOR_FAILED, "") in node.raised
     if finding.fault is FaultKind.HYPERVISOR_UNREACHABLE and failed_before:
         # A quorum said more than this seat can say alone: what it said holds.
@@ -137,7 +137,7 @@ def _others_hear(sitting: Sitting, node: Node) -> bool:
         return False
     node.down_since = NEVER
     sitting.out += alarms.clear_host(node, alarms.CLEARED_OTHERS_HEAR)
-    sitting.become(node, NodeState.OBSERVER_FAULT, "HeardByOtherSeats")
+    sitting.become(node, NodeState.OBSERVER_FAULT, REASON_HEARD_BY_OTHERS)
     return True
 
 
@@ -180,9 +180,8 @@ def _failed(sitting: Sitting, node: Node) -> None:
     sitting.probe(node, policy.quiet_seconds)
     if not sitting.judges or _others_hear(sitting, node):
         return
-    if node.proofs.served_for(node.since, sitting.now) >= policy.service_return_seconds and not sitting.lease_stale(
-        node
-    ):
+    served_seconds = node.proofs.served_for(node.since, sitting.now)
+    if served_seconds >= policy.service_return_seconds and not sitting.lease_stale(node):
         # Its beats are still missing, so the ordinary way decides what it is now.
         node.down_since = NEVER
         sitting.suspect(node, REASON_SERVES)

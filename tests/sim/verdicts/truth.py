@@ -1,0 +1,155 @@
+"""What must hold whatever happens, judged by the truth that no seat sees (DESIGN section 6, invariants 3 and 4)."""
+
+from itertools import combinations
+
+from nfvi_ha.core.fault import FaultKind
+from nfvi_ha.core.verdict.mass import limit
+from nfvi_ha.core.verdict.outputs import CAUSE_REBOOTED, NodeState, Raise
+from nfvi_ha.core.verdict.policy import VerdictPolicy
+
+from .nfvi import Nfvi
+from .seat import Seat
+
+SURE_SECONDS = 1.0
+"""What lasted so long, the seats must have taken in."""
+REPORT_SECONDS = 1.0
+"""A dead host is told by then (M2)."""
+WARM_SECONDS = 4.0
+MASS_QUIET_SECONDS = 15.0
+
+
+class BrokenError(AssertionError):
+    """An invariant does not hold."""
+
+
+class Truth:
+    """Watches the simulated NFVI."""
+
+    def __init__(self, nfvi: Nfvi) -> None:
+        self._nfvi = nfvi
+        self._world = nfvi.world
+        self._since: dict[tuple[str, ...], float] = {}
+        """Since when something has been so without a break: ("heard", host, incarnation) and so on."""
+        self._seats_changed_at = 0.0
+        self._dead: dict[str, tuple[float, str]] = {}
+        """Hosts that must be told, with the time of their death and their boot."""
+        nfvi.watchers.append(self.note)
+        nfvi.vim.listeners.append(self.raised)
+        self.note()
+
+    # What is so, and since when
+
+    def note(self) -> None:
+        """Something happened: which facts hold now?"""
+        seats = [seat for seat in self._nfvi.seats if seat.alive and not seat.stopped]
+        for name, host in self._world.hosts.items():
+            for seat in self._nfvi.seats:
+                way = seat in seats and self._world.linked_at_all(name, seat.name)
+                self._hold(way and host.speaks, "heard", name, str(seat.incarnation))
+                serves = host.powered and not host.hung and host.listens
+                self._hold(way and serves, "served", name, str(seat.incarnation))
+        for one, other in combinations(self._nfvi.seats, 2):
+            way = one in seats and other in seats and self._world.linked_at_all(one.name, other.name)
+            self._hold(way and self._single(one) and self._single(other), "pair", *_pair(one, other))
+        for seat in self._nfvi.seats:
+            well = seat in seats and self._single(seat)
+            self._hold(well, "well", str(seat.incarnation))
+
+    def _hold(self, so: bool, *what: str) -> None:
+        if so:
+            self._since.setdefault(what, self._world.clock.now)
+        else:
+            self._since.pop(what, None)
+
+    def _for(self, *what: str) -> float:
+        """Seconds it has been so; -1 when it is not."""
+        since = self._since.get(what)
+        return -1.0 if since is None else self._world.clock.now - since
+
+    def _single(self, seat: Seat) -> bool:
+        return len(self._nfvi.seats_of(seat.number)) == 1
+
+    # Invariant 3
+
+    def raised(self, incarnation: int, said: Raise) -> None:
+        """Nothing is called failed that anybody well still hears, or that serves."""
+        if said.kind not in {FaultKind.HYPERVISOR_FAILED, FaultKind.AGENT_LOST} or said.cause == CAUSE_REBOOTED:
+            return
+        if self._world.loss:
+            return
+        who = next(seat for seat in self._nfvi.seats if seat.incarnation == incarnation)
+        hearing = [
+            seat
+            for seat in self._nfvi.seats
+            if self._for("heard", said.node, str(seat.incarnation)) >= SURE_SECONDS
+            and (seat is who or self._for("pair", *_pair(seat, who)) >= SURE_SECONDS + WARM_SECONDS)
+        ]
+        if hearing:
+            names = ", ".join(seat.name for seat in hearing)
+            raise BrokenError(f"{who.name} says {said.kind.value} of {said.node}, which {names} hear")
+        serves = self._for("served", said.node, str(incarnation)) >= SURE_SECONDS
+        if said.kind is FaultKind.HYPERVISOR_FAILED and serves and not self._world.lease_stale(said.node):
+            raise BrokenError(f"{who.name} says that {said.node} failed, which accepts connections from it")
+
+    # Every dead host is told, and a mass failure is never missed (invariant 4)
+
+    def will_die(self, name: str) -> None:
+        """To be asked directly before a host loses power or hangs: whether that must be told within a second."""
+        quorum = self._quorum_on(name)
+        now = self._world.clock.now
+        if quorum is None or self._world.loss:
+            return
+        boot = self._world.hosts[name].boot_id
+        self._dead[name] = (now, boot)
+        self._world.clock.later(REPORT_SECONDS, lambda: self._must_be_told(name, boot, now, quorum))
+
+    def _quorum_on(self, name: str) -> tuple[Seat, Seat] | None:
+        """Two seats that are well, reach each other and hold the host for up."""
+        steady = {NodeState.UP, NodeState.NETWORK_FAULT}
+        for one, other in combinations(self._nfvi.seats, 2):
+            pair = self._for("pair", *_pair(one, other)) >= WARM_SECONDS
+            heard = all(
+                self._for("heard", name, str(seat.incarnation)) >= WARM_SECONDS and seat.state(name) in steady
+                for seat in (one, other)
+            )
+            if pair and heard:
+                return one, other
+        return None
+
+    def _must_be_told(self, name: str, boot: str, died_at: float, quorum: tuple[Seat, Seat]) -> None:
+        host = self._world.hosts[name]
+        still = self._for("pair", *_pair(*quorum)) >= WARM_SECONDS + REPORT_SECONDS
+        stays = not host.powered or host.hung
+        if not still or not stays or host.boot_id != boot:
+            return
+        records = self._nfvi.vim.of(FaultKind.HYPERVISOR_FAILED, name)
+        told = any(record.raised.boot_id == boot for record in records)
+        if not told and any(self._hears_any(seat) for seat in quorum):
+            raise BrokenError(f"{name} died at {died_at:.3f}, and nobody had told it {REPORT_SECONDS} s later")
+        if not told and not self._nfvi.vim.of(FaultKind.HYPERVISOR_UNREACHABLE, name):
+            raise BrokenError(f"{name} died at {died_at:.3f} with all others, and nobody said a word")
+        self._mass_must_be_told()
+
+    def _hears_any(self, seat: Seat) -> bool:
+        return any(self._for("heard", name, str(seat.incarnation)) >= REPORT_SECONDS for name in self._world.hosts)
+
+    def _mass_must_be_told(self) -> None:
+        policy, now = VerdictPolicy(), self._world.clock.now
+        since = now - policy.mass_window_seconds
+        down = [name for name, (at, boot) in self._dead.items() if at > since and self._is_dead(name, boot)]
+        if len(down) <= limit(len(self._world.governed), policy):
+            return
+        roots = self._nfvi.vim.of(FaultKind.MASS_FAILURE)
+        lately = any(r.cleared_at is None or r.cleared_at > now - MASS_QUIET_SECONDS for r in roots)
+        told = all(self._nfvi.vim.of(FaultKind.HYPERVISOR_FAILED, name) for name in down)
+        if told and not lately:
+            raise BrokenError(f"{', '.join(down)} died within 10 s, and nobody calls it a mass failure")
+
+    def _is_dead(self, name: str, boot: str) -> bool:
+        host = self._world.hosts[name]
+        return host.boot_id == boot and (not host.powered or host.hung)
+
+
+def _pair(one: Seat, other: Seat) -> tuple[str, str]:
+    first, second = sorted((one.incarnation, other.incarnation))
+    return str(first), str(second)
