@@ -67,22 +67,31 @@ class HypervisorObjects:
             del self._known[view.name]
         self._on_change(view.name)
 
-    def needs(self, name: str, report: HypervisorReport | None) -> bool:
-        """Whether there is anything to write."""
-        view = self._known.get(name)
-        return view is None or (report is not None and bool(status_patch(report, view.status, self._now())))
+    def known(self, name: str) -> HypervisorView | None:
+        """It as the watch shows it; None if there is none."""
+        return self._known.get(name)
 
-    async def write(self, name: str, report: HypervisorReport | None) -> bool:
+    async def ensure(self, name: str) -> None:
+        """Make it, if there is none.
+
+        Raises:
+            KubeError: it could not be made; ask again.
+        """
+        if name not in self._known:
+            await self._made(name)
+
+    async def write(self, name: str, report: HypervisorReport) -> bool:
         """Make it, and bring its status up to the report; whether that changed its state.
 
         Raises:
             KubeError: it could not be written, or somebody wrote meanwhile; ask again.
         """
-        if not self.synced or not self.needs(name, report):
+        view = self._known.get(name)
+        if view is not None and not status_patch(report, view.status, self._now()):
             return False
-        obj = await self._made(name) if name not in self._known else await self._client.get(HYPERVISORS, name)
-        patch = status_patch(report, obj.get("status"), self._now()) if report is not None else {}
-        if report is None or not patch:
+        obj = await self._made(name) if view is None else await self._client.get(HYPERVISORS, name)
+        patch = status_patch(report, obj.get("status"), self._now())
+        if not patch:
             return False
         body = {"metadata": {"resourceVersion": obj["metadata"]["resourceVersion"]}, "status": patch}
         await self._client.patch(HYPERVISORS, name, body, subresource="status")

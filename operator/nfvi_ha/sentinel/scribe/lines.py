@@ -14,6 +14,9 @@ Hot process to scribe, one object per line, by its only key:
 - ``{"event": {"node", "type", "reason", "note"}}``: a Kubernetes Event on the node.
 - ``{"seats": [0, 2]}``: the seats that are heard now, this one included, on change. The lowest writes at once.
 
+A scribe that starts knows nothing: records that are not written, the newest report of each hypervisor and the seats
+are said to it again.
+
 Standard library and orjson only: the hot process imports this.
 """
 

@@ -104,15 +104,15 @@ class Scribe:
             settings,
             cluster,
             on_secret=records.secret,
-            on_host=lambda node: hypervisors.look(node),
+            on_host=lambda node: hypervisors.changed(node),
         )
-        objects = HypervisorObjects(client.lane(), lambda node: hypervisors.look(node), now=clock.now)
+        objects = HypervisorObjects(client.lane(), lambda node: hypervisors.object_changed(node), now=clock.now)
         recorder = EventRecorder(client, COMPONENT, f"sentinel-{settings.seat}")
         hypervisors = Hypervisors(
             objects=objects,
             marker=Marker(client.lane(), records, host=feeder.hosts.get, governed=feeder.may_mark, now=clock.now),
             governed=feeder.governed,
-            delay=self._rank.delay_seconds,
+            rank=self._rank,
             emit=lambda *event: orders.emit(*event),
         )
         orders = Orders(rank=self._rank, records=records, hypervisors=hypervisors, recorder=recorder)
@@ -158,8 +158,7 @@ class Scribe:
         """From then on Hypervisors are made and written."""
         await asyncio.gather(watches.wait_synced(), watches.hypervisors.wait_synced())
         objects.synced = True
-        for node in feeder.hosts:
-            hypervisors.look(node)
+        hypervisors.all_known(feeder.hosts)
 
     async def _announce(self) -> None:
         """Write where we listen on our own Pod, for agents and the other seats."""

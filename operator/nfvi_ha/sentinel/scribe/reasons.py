@@ -34,6 +34,9 @@ OF_STATE: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """State -> type and reason. What only says something of the observer (Unknown, ObserverFault) is no Event of a Node."""
 
+OF_QUORUM: Final = frozenset({NodeState.FAILED.value, NodeState.HUNG.value, NodeState.MASS_FAILURE.value})
+"""States that only a quorum can tell of; in the mouth of one seat they are a suspicion."""
+
 MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
         HYPERVISOR_UP: ("Node", NORMAL, "The hypervisor's agent beats steadily."),
