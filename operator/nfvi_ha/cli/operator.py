@@ -45,6 +45,21 @@ def run(
     host: Annotated[str, typer.Option(help="Address of probes and metrics.")] = "0.0.0.0",  # noqa: S104 - in a pod
     port: Annotated[int, typer.Option(help="Port of /livez, /readyz and /metrics; 0 takes a free one.")] = 8080,
     port_file: Annotated[Path | None, typer.Option(help="Write the port into this file.")] = None,
+    replicas: Annotated[
+        int, typer.Option(help="How many replicas there should be; one that is lost is reported. 0: unknown.", min=0)
+    ] = 0,
+    key_service_port: Annotated[
+        int | None,
+        typer.Option(help="Port that hands agents their keys over TLS; 0 takes a free one. Default: not served."),
+    ] = None,
+    key_service_port_file: Annotated[Path | None, typer.Option(help="Write that port into this file.")] = None,
+    key_service_name: Annotated[
+        list[str] | None,
+        typer.Option(help="Host name or address of it, for a certificate that is made; may be given more than once."),
+    ] = None,
+    agent_service_account: Annotated[
+        str, typer.Option(help="ServiceAccount of the agents, whose pods get keys.")
+    ] = "nfvi-ha-agent",
     incident_ttl: Annotated[
         str, typer.Option(help='How long closed Incidents are kept, like "168h".', parser=_duration)
     ] = "168h",
@@ -69,6 +84,11 @@ def run(
         host=host,
         port=port,
         port_file=str(port_file) if port_file else None,
+        replicas=replicas,
+        key_service_port=key_service_port,
+        key_service_port_file=str(key_service_port_file) if key_service_port_file else None,
+        key_service_names=tuple(key_service_name or ("localhost", "127.0.0.1")),
+        agent_service_account=agent_service_account,
         retention=Policy(parse_duration(incident_ttl), max_closed_incidents),
     )
     try:

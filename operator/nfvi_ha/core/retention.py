@@ -42,12 +42,27 @@ class Policy:
     """At most so many; the oldest go first."""
 
 
+PERMANENT: Final = frozenset({"Sentinel", "NFVI"})
+"""Kinds of resources that always exist: a seat is a place, whoever fills it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Present:
-    """The resources that exist now."""
+    """The resources that exist now. A hypervisor's components are there as long as it is."""
 
     uids: Set[str]
+    """Of hypervisors and their components the boot id."""
     names: Set[ResourceName]
+
+    def has_incarnation(self, resource: ResourceRef) -> bool:
+        """Whether this very incarnation is there."""
+        return resource.kind in PERMANENT or resource.uid in self.uids
+
+    def has_name(self, resource: ResourceRef) -> bool:
+        """Whether one of that name is there, of whatever incarnation."""
+        if resource.kind == "HypervisorComponent":
+            return ("Hypervisor", "", resource.name.partition("/")[0]) in self.names
+        return resource.kind in PERMANENT or (resource.kind, resource.namespace, resource.name) in self.names
 
 
 def to_delete(records: Iterable[Kept], policy: Policy, present: Present, now: datetime) -> list[str]:
@@ -65,15 +80,17 @@ def to_delete(records: Iterable[Kept], policy: Policy, present: Present, now: da
 
 
 def _counted_from(records: Iterable[Kept], present: Present) -> set[str]:
-    episodes: dict[tuple[str, FaultKind], Kept] = {}
+    episodes: dict[tuple[ResourceName, str, FaultKind], Kept] = {}
     sequences: dict[ResourceName, Kept] = {}
     for record in records:
         resource = record.resource
-        if resource.uid in present.uids:
-            fault = (resource.uid, record.kind)
+        name = (resource.kind, resource.namespace, resource.name)
+        if present.has_incarnation(resource):
+            fault = (name, resource.uid, record.kind)
             if fault not in episodes or episodes[fault].episode < record.episode:
                 episodes[fault] = record
-        name = (resource.kind, resource.namespace, resource.name)
-        if name in present.names and (name not in sequences or sequences[name].last_sequence < record.last_sequence):
+        if present.has_name(resource) and (
+            name not in sequences or sequences[name].last_sequence < record.last_sequence
+        ):
             sequences[name] = record
     return {record.id for record in (*episodes.values(), *sequences.values())}

@@ -93,6 +93,15 @@ class Membership:
         oldest = self._clock() - self._settings.expire_seconds
         return frozenset(seen.lease.holder for seen in self._members.values() if seen.changed_at >= oldest)
 
+    @property
+    def looked_at(self) -> float:
+        """When the member Leases were last read (monotonic seconds); minus infinity before the first time."""
+        return self._known_at
+
+    def renewals(self) -> dict[str, float]:
+        """When each member's Lease was last seen to change (monotonic seconds), by identity."""
+        return {seen.lease.holder: seen.changed_at for seen in self._members.values()}
+
     async def run(self) -> None:
         """Announce and look around for ever; ends only when it is cancelled. Call ``leave`` after that."""
         while True:

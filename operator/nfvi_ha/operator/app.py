@@ -20,6 +20,7 @@ from nfvi_ha.kube.workqueue import WorkQueue
 from nfvi_ha.operator.endpoints import EndpointController
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.gather import Gatherer
+from nfvi_ha.operator.hypervisor_side import HypervisorSide
 from nfvi_ha.operator.kopf_thread import KopfThread
 from nfvi_ha.operator.metrics import OperatorMetrics
 from nfvi_ha.operator.own_kinds import OwnKinds
@@ -121,11 +122,12 @@ class Operator:
             ledger=ledger,
             secrets=lambda: self._watches.secrets,
             reporter=lambda: self._reporter,
-            present=lambda: present(world),
+            present=lambda: present(world, self._membership.live_members()),
             leading=lambda: self._leads() and self._synced(),
             mark=self._mark,
             after=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
             on_written=self._on_written,
+            on_learned=self._on_learned,
             emit=lambda regarding, type_, reason, note: self._recorder.emit(regarding, type_, reason, note, "Read"),
             clock=clock,
             metrics=metrics,
@@ -183,6 +185,24 @@ class Operator:
             clock=clock,
             metrics=metrics,
         )
+        self._hypervisors = HypervisorSide(
+            settings,
+            client=client,
+            changes=changes,
+            cluster=cluster,
+            world=world,
+            book=book,
+            reporter=self._reporter,
+            story=self._story,
+            members=self._membership,
+            secrets=lambda: self._watches.secrets,
+            leading=self._leads,
+            synced=self._synced,
+            queue=self._queue,
+            clock=clock,
+            metrics=metrics,
+            registry=registry,
+        )
         self._set_queue: WorkQueue[SetKey] = self._queue("sets", self._sets.reconcile, settings.workers)
         self._record_queue: WorkQueue[str] = self._queue("records", self._records.outbox.write, settings.record_workers)
         self._endpoint_queue: WorkQueue[str] = self._queue("endpoints", self._endpoints.reconcile, 2)
@@ -191,6 +211,7 @@ class Operator:
             client,
             on_set=self._set_queue.add,
             on_endpoint=self._on_endpoint,
+            on_policy=self._hypervisors.policy_changed,
             watched=lambda: self._kopf.ready,
         )
         self._kopf = KopfThread(self._own_kinds, lambda error: metrics.work_error("kopf", error))
@@ -207,6 +228,7 @@ class Operator:
             self._recorder.run(),
             self._watches.run(),
             self._own_kinds.run(),
+            self._hypervisors.always(),
             self._begin(),
         ):
             self._spawn(work)
@@ -229,7 +251,12 @@ class Operator:
         self._vm_watch.judge_all()
         for queue in (self._set_queue, self._record_queue, self._endpoint_queue):
             self._spawn(queue.run())
-        for work in (self._sweep(), self._records.keep_key(), self._records.keep_few()):
+        for work in (
+            self._sweep(),
+            self._records.keep_key(),
+            self._records.keep_few(),
+            *self._hypervisors.work(),
+        ):
             self._spawn(work)
         self._on_leadership(self._leads())
 
@@ -241,6 +268,7 @@ class Operator:
                 self._set_queue.add(key)
             if self._leads():
                 self._vm_watch.clear_gone()
+                self._vm_watch.clear_survivors()
                 self._reporter.resume()
                 for vm in self._world.vms.values():
                     if vm.owner is not None and vm.owner.kind == "VNFReplicaSet":
@@ -266,6 +294,7 @@ class Operator:
         self._sets.forget_written()
         self._status.forget()
         self._endpoints.forget_written()
+        self._hypervisors.leadership_changed()
         if not leads:
             self._reporter.stop_leading()
         if not leads or not self._synced():
@@ -286,6 +315,7 @@ class Operator:
             vm_gone=self._on_vm_gone,
             judge_node=self._vm_watch.judge_node,
             reconcile=lambda key: self._set_queue.add(key),
+            nodes_changed=lambda: self._hypervisors.nodes_changed(),
             read_incident=self._records.intake.view,
             incident=self._records.changed,
             secrets_changed=self._on_secrets,
@@ -310,6 +340,7 @@ class Operator:
 
     def _on_secrets(self) -> None:
         self._records.secrets_changed()
+        self._hypervisors.secrets_changed()
         if self._synced():
             self._refresh_endpoints()
             if self._leads():
@@ -343,6 +374,14 @@ class Operator:
         known = self._book.get(incident)
         if known is not None and known.fault.vnf:
             self._set_queue.add((known.fault.resource.namespace, known.fault.vnf))
+
+    def _on_learned(self, before: Incident | None, after: Incident) -> None:
+        """What a sentinel saw may be all that a plan waits for: an agent's word that a VM's process is gone."""
+        if not self._synced():
+            return
+        self._story.learned(before, after)
+        self._vm_watch.learned(after)
+        self._on_written(after.id)
 
     def _mark(self, incident: str, seconds: float) -> None:
         if self._leads():

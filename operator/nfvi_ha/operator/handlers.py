@@ -25,6 +25,9 @@ class Feed(Protocol):
     def vimendpoint(self, event: Any) -> None:
         """A raw watch event of a VIMEndpoint."""
 
+    def hapolicy(self, event: Any) -> None:
+        """A raw watch event of an HAPolicy."""
+
     def stopped(self) -> None:
         """Kopf has ended (and is started again unless we are stopping)."""
 
@@ -48,6 +51,10 @@ def build_registry(feed: Feed) -> kopf.OperatorRegistry:
     @kopf.on.event(GROUP, VERSION, "vimendpoints", registry=registry, id="vimendpoint")
     async def _vimendpoint(event: Any, **_: Any) -> None:
         feed.vimendpoint(event)
+
+    @kopf.on.event(GROUP, VERSION, "hapolicies", registry=registry, id="hapolicy")
+    async def _hapolicy(event: Any, **_: Any) -> None:
+        feed.hapolicy(event)
 
     @kopf.on.cleanup(registry=registry, id="stopped")
     async def _cleanup(**_: Any) -> None:

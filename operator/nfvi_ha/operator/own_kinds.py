@@ -8,15 +8,19 @@ once at the start, which also makes us ready before kopf has found its way.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
+from nfvi_ha.api.kind import KubeObject
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError
-from nfvi_ha.kube.resources import VIMENDPOINTS, VNFREPLICASETS
-from nfvi_ha.operator.world import EndpointEntry, SetEntry, SetKey, World, endpoint_entry, set_entry
+from nfvi_ha.kube.resources import HAPOLICIES, VIMENDPOINTS, VNFREPLICASETS, Resource
+from nfvi_ha.operator.world import Entry, SetKey, World, endpoint_entry, policy_entry, set_entry
 
 JsonObject = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)
+Model = TypeVar("Model", bound=KubeObject)
 log = logging.getLogger(__name__)
 
 RESYNC_SECONDS: Final = 30.0
@@ -27,8 +31,19 @@ REMEMBERED_DELETIONS: Final = 4096
 """A list that was under way while an object was deleted must not bring it back; uids are never used again."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Key, Model]):
+    """One kind of ours: where it is listed, how an object is read, where it is kept, and who is told."""
+
+    resource: Resource
+    read: Callable[[JsonObject], Entry[Model] | None]
+    store: dict[Key, Entry[Model]]
+    key: Callable[[Entry[Model]], Key]
+    on_change: Callable[[Key], None]
+
+
 class OwnKinds:
-    """Keeps ``world.sets`` and ``world.endpoints``. The feed methods may be called on any thread."""
+    """Keeps ``world.sets``, ``world.endpoints`` and ``world.policies``. Feed methods may be called on any thread."""
 
     def __init__(
         self,
@@ -37,25 +52,30 @@ class OwnKinds:
         *,
         on_set: Callable[[SetKey], None],
         on_endpoint: Callable[[str], None],
+        on_policy: Callable[[str], None],
         watched: Callable[[], bool],
     ) -> None:
-        self._world = world
         self._client = client
-        self._on_set = on_set
-        self._on_endpoint = on_endpoint
         self._watched = watched
         self._loop = asyncio.get_running_loop()
         self._versions: dict[str, int] = {}
         self._gone: deque[str] = deque(maxlen=REMEMBERED_DELETIONS)
+        self._sets = _Kind(VNFREPLICASETS, set_entry, world.sets, lambda entry: (entry.namespace, entry.name), on_set)
+        self._endpoints = _Kind(VIMENDPOINTS, endpoint_entry, world.endpoints, lambda entry: entry.name, on_endpoint)
+        self._policies = _Kind(HAPOLICIES, policy_entry, world.policies, lambda entry: entry.name, on_policy)
         self.synced = asyncio.Event()
 
     def vnfreplicaset(self, event: Any) -> None:
         """A watch event of a VNFReplicaSet, from kopf's thread."""
-        self._hand_over(self._put_set, event)
+        self._hand_over(self._sets, event)
 
     def vimendpoint(self, event: Any) -> None:
         """A watch event of a VIMEndpoint, from kopf's thread."""
-        self._hand_over(self._put_endpoint, event)
+        self._hand_over(self._endpoints, event)
+
+    def hapolicy(self, event: Any) -> None:
+        """A watch event of an HAPolicy, from kopf's thread."""
+        self._hand_over(self._policies, event)
 
     def stopped(self) -> None:
         """Kopf has ended."""
@@ -74,76 +94,57 @@ class OwnKinds:
             await asyncio.sleep(RESYNC_SECONDS if self._watched() else UNWATCHED_SECONDS)
 
     async def resync(self) -> None:
-        """List both kinds and take in what the events did not tell.
+        """List all kinds and take in what the events did not tell.
 
         Raises:
             KubeError: the API server could not be asked.
         """
-        before = dict(self._world.sets), dict(self._world.endpoints)
-        sets = await self._client.list(VNFREPLICASETS)
-        endpoints = await self._client.list(VIMENDPOINTS)
-        listed = {obj["metadata"]["uid"] for obj in (*sets, *endpoints)}
-        for obj in sets:
-            self._put_set("LISTED", obj)
-        for obj in endpoints:
-            self._put_endpoint("LISTED", obj)
-        # Only what was known before the list began: a younger object is rightly missing from it.
-        for key, entry in before[0].items():
-            if entry.uid not in listed and self._world.sets.get(key) is entry:
-                self._remove_set(key, entry)
-        for name, known in before[1].items():
-            if known.uid not in listed and self._world.endpoints.get(name) is known:
-                self._remove_endpoint(name, known)
+        await self._list(self._sets)
+        await self._list(self._endpoints)
+        await self._list(self._policies)
 
-    def _hand_over(self, put: Callable[[str, JsonObject], None], event: Any) -> None:
-        kind, obj = event["type"] or "LISTED", dict(event["object"])
+    async def _list(self, kind: _Kind[Key, Model]) -> None:
+        before = dict(kind.store)
+        objects = await self._client.list(kind.resource)
+        for obj in objects:
+            self._put(kind, "LISTED", obj)
+        listed = {obj["metadata"]["uid"] for obj in objects}
+        # Only what was known before the list began: a younger object is rightly missing from it.
+        for key, entry in before.items():
+            if entry.uid not in listed and kind.store.get(key) is entry:
+                self._remove(kind, entry)
+
+    def _hand_over(self, kind: _Kind[Any, Any], event: Any) -> None:
+        type_, obj = event["type"] or "LISTED", dict(event["object"])
         try:
-            self._loop.call_soon_threadsafe(put, kind, obj)
+            self._loop.call_soon_threadsafe(self._put, kind, type_, obj)
         except RuntimeError:
             log.debug("event after the end of the loop")
 
-    def _put_set(self, kind: str, obj: JsonObject) -> None:
-        entry = set_entry(obj)
-        if entry is None or self._is_old(entry.uid, obj, kind):
+    def _put(self, kind: _Kind[Key, Model], type_: str, obj: JsonObject) -> None:
+        entry = kind.read(obj)
+        if entry is None or self._is_old(entry.uid, obj, type_):
             return
-        key = (entry.namespace, entry.name)
-        if kind == "DELETED":
-            self._remove_set(key, entry)
+        if type_ == "DELETED":
+            self._remove(kind, entry)
             return
-        known = self._world.sets.get(key)
-        self._world.sets[key] = entry
+        key = kind.key(entry)
+        known = kind.store.get(key)
+        problem = entry.model.status_problem if entry.model is not None else None
+        if problem is not None:
+            log.warning("status is built anew", extra={"object": entry.name, "detail": str(problem)})
+        kind.store[key] = entry
         if known is None or known != entry:
-            self._on_set(key)
+            kind.on_change(key)
 
-    def _put_endpoint(self, kind: str, obj: JsonObject) -> None:
-        entry = endpoint_entry(obj)
-        if entry is None or self._is_old(entry.uid, obj, kind):
-            return
-        if kind == "DELETED":
-            self._remove_endpoint(entry.name, entry)
-            return
-        known = self._world.endpoints.get(entry.name)
-        if entry.model is not None and entry.model.status_problem is not None:
-            log.warning("status is built anew", extra={"object": entry.name, "detail": str(entry.model.status_problem)})
-        self._world.endpoints[entry.name] = entry
-        if known is None or known != entry:
-            self._on_endpoint(entry.name)
-
-    def _remove_set(self, key: SetKey, entry: SetEntry) -> None:
+    def _remove(self, kind: _Kind[Key, Model], entry: Entry[Model]) -> None:
         self._gone.append(entry.uid)
-        known = self._world.sets.get(key)
+        key = kind.key(entry)
+        known = kind.store.get(key)
         if known is not None and known.uid == entry.uid:
-            del self._world.sets[key]
+            del kind.store[key]
             self._versions.pop(entry.uid, None)
-        self._on_set(key)
-
-    def _remove_endpoint(self, name: str, entry: EndpointEntry) -> None:
-        self._gone.append(entry.uid)
-        known = self._world.endpoints.get(name)
-        if known is not None and known.uid == entry.uid:
-            del self._world.endpoints[name]
-            self._versions.pop(entry.uid, None)
-        self._on_endpoint(name)
+        kind.on_change(key)
 
     def _is_old(self, uid: str, obj: JsonObject, kind: str) -> bool:
         """Events and lists come by two ways: never step back. (etcd's revisions are numbers and grow.)"""

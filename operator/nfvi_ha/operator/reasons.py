@@ -66,7 +66,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         SLOT_BACKOFF: ("VNFReplicaSet", WARNING, "A slot waits before its next attempt after repeated early failures."),
         REPLICAS_BELOW: ("VNFReplicaSet", WARNING, "Fewer VMs are ready than desired, because VMs were lost."),
         REFUSED: (
-            "VNFReplicaSet, VIMEndpoint, Incident",
+            "VNFReplicaSet, VIMEndpoint, HAPolicy, Incident",
             WARNING,
             "The object is not acted on; the note says why. An Incident so marked does not carry our seal.",
         ),

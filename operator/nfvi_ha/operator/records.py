@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from nfvi_ha.api.names import API_VERSION
+from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.retention import Policy, Present
 from nfvi_ha.kube.client import KubeClient
@@ -46,6 +47,7 @@ class Records:
         after: calls something in so many seconds.
         mark: asks for ``write`` in so many seconds.
         on_written: called with the incident's id when its record is complete for the first time.
+        on_learned: called with what was known of an incident and what is known now that its record was read.
         emit: makes a Kubernetes Event: regarding, type, reason, note.
         clock: time.
         metrics: where errors and refusals are counted.
@@ -67,6 +69,7 @@ class Records:
         mark: Callable[[str, float], None],
         after: Callable[[float, Callable[[], None]], object],
         on_written: Callable[[str], None],
+        on_learned: Callable[[Incident | None, Incident], None],
         emit: Callable[[JsonObject, EventType, str, str], None],
         clock: Clock,
         metrics: OperatorMetrics,
@@ -82,6 +85,7 @@ class Records:
         self._leading = leading
         self._mark = mark
         self._after = after
+        self._on_learned = on_learned
         self._learned: set[str] = set()
         self._emit = emit
         self._metrics = metrics
@@ -166,8 +170,12 @@ class Records:
             log.warning("work is tried again", extra={"queue": name, "error": str(error)})
 
     def _on_record(self, record: IncidentRecord) -> None:
+        before = self._book.get(record.incident.id)
         self.outbox.learn(record)
         self._reporter().learn(record)
+        after = self._book.get(record.incident.id)
+        if after is not None and after != before:
+            self._on_learned(before, after)
         if self._leading() and not self.outbox.is_closed(record.incident.id):
             # Written by another leader, deleted by somebody, or not as we wrote it. Not now: others of the same
             # resource may follow, and their order is kept only by going on with all of them at once.
@@ -201,7 +209,7 @@ class Records:
             known = self._book.get(incident)
             if known is not None:
                 resource = known.fault.resource
-                if (resource.kind, resource.namespace, resource.name) in present.names or resource.uid in present.uids:
+                if present.has_name(resource) or present.has_incarnation(resource):
                     continue
             for store in (self.outbox, self._ledger, self._book):
                 store.forget(incident)

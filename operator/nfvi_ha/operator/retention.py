@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 from nfvi_ha.core.retention import Policy, Present, to_delete
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import Conflict, NotFound
 from nfvi_ha.kube.resources import INCIDENTS
+from nfvi_ha.operator.replicas import REPLICA_KIND, REPLICA_UID
 from nfvi_ha.operator.world import World
 from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.record.outbox import Outbox
@@ -72,14 +73,20 @@ class Retention:
         return deleted
 
 
-def present(world: World) -> Present:
-    """The resources that incidents may be on, as they are now."""
-    vms = world.vms.values()
-    sets = world.sets.values()
+def present(world: World, replicas: Collection[str]) -> Present:
+    """The resources that incidents may be on, as they are now; ``replicas`` are those of the operator that live."""
+    vms, sets, nodes = world.vms.values(), world.sets.values(), world.nodes.values()
     return Present(
-        frozenset({vm.uid for vm in vms} | {entry.uid for entry in sets}),
+        frozenset(
+            {vm.uid for vm in vms}
+            | {entry.uid for entry in sets}
+            | {node.boot_id for node in nodes}
+            | {REPLICA_UID for _ in replicas}
+        ),
         frozenset(
             {("VirtualMachineInstance", vm.namespace, vm.name) for vm in vms}
             | {("VNFReplicaSet", entry.namespace, entry.name) for entry in sets}
+            | {("Hypervisor", "", node.name) for node in nodes}
+            | {(REPLICA_KIND, "", identity) for identity in replicas}
         ),
     )

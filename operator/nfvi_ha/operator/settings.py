@@ -25,6 +25,15 @@ class OperatorSettings:
     """Of /livez, /readyz and /metrics; 0 takes a free one."""
     port_file: str | None = None
     """Where to write the port, for whoever asked for a free one."""
+    replicas: int = 0
+    """How many replicas there should be; 0: nobody knows, and one that is lost is told as long as it is away."""
+    key_service_port: int | None = None
+    """Of the service that hands agents their keys, over TLS; 0 takes a free one, None serves nothing."""
+    key_service_port_file: str | None = None
+    key_service_names: tuple[str, ...] = ("localhost", "127.0.0.1")
+    """Host names and addresses that agents reach it by, for the certificate that is made where there is none."""
+    agent_service_account: str = "nfvi-ha-agent"
+    """Whose pods get keys; in our namespace."""
     workers: int = 8
     """VNFReplicaSets reconciled at a time."""
     record_workers: int = 16

@@ -8,7 +8,7 @@ from nfvi_ha.core.fault import FaultKind, ResourceRef
 from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
 from nfvi_ha.kube.recorder import EventRecorder, EventType
 from nfvi_ha.operator import reasons
-from nfvi_ha.operator.world import EndpointEntry, SetEntry
+from nfvi_ha.operator.world import EndpointEntry, PolicyEntry, SetEntry
 
 KUBEVIRT_API: Final = "kubevirt.io/v1"
 FAULT_REASONS: Final[Mapping[FaultKind, str]] = {
@@ -57,6 +57,15 @@ class Story:
             note = f"{fault.kind}: {step.message} ({incident.id})"
             self._recorder.emit(regarding, reasons.NORMAL, reasons.FAULT_CLEARED, note, "Recover")
 
+    def learned(self, before: Incident | None, after: Incident) -> None:
+        """A sentinel was first: its words are told as if they were ours, for it speaks of the whole Node only."""
+        if after.fault.resource.kind == "Hypervisor":
+            return
+        if before is None and not after.cleared:
+            self.step(after, after.steps[0])
+        elif before is not None and not before.cleared and after.cleared:
+            self.step(after, after.steps[-1])
+
     def of_set(self, entry: SetEntry, type_: EventType, reason: str, note: str) -> None:
         """Something happened to a VNFReplicaSet."""
         regarding = _reference("VNFReplicaSet", entry.name, entry.uid) | {"namespace": entry.namespace}
@@ -66,6 +75,10 @@ class Story:
         """Something happened to a VIMEndpoint."""
         if self._leading():
             self._recorder.emit(_reference("VIMEndpoint", entry.name, entry.uid), type_, reason, note, "Deliver")
+
+    def of_policy(self, entry: PolicyEntry, type_: EventType, reason: str, note: str) -> None:
+        """Something happened to an HAPolicy."""
+        self._recorder.emit(_reference("HAPolicy", entry.name, entry.uid), type_, reason, note, "Reconcile")
 
 
 def regarding_of(resource: ResourceRef, namespace: str) -> dict[str, str]:

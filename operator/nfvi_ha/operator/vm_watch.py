@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from nfvi_ha.api.names import KUBEVIRT_CREATED_BY, LABEL_SLOT
 from nfvi_ha.core.detection import Finding, Sight, find_faults
 from nfvi_ha.core.evidence import find_evidence
 from nfvi_ha.core.fault import Evidence, FaultKind, ResourceRef
-from nfvi_ha.core.incident import Incident
+from nfvi_ha.core.incident import STEP_CLEARED, Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.views import PodView, VmView
 from nfvi_ha.kube.client import KubeClient
@@ -29,6 +30,13 @@ MESSAGE_READY: Final = "the VM is ready again"
 MESSAGE_ENDED: Final = "the VM ended; see its vm.failed incident or its deletion"
 MESSAGE_SUCCESSOR: Final = "a VM of the same name is ready"
 MESSAGE_REMOVED: Final = "the VM was removed and nothing replaces it"
+MESSAGE_LIVES_ON: Final = "the VM runs on: its hypervisor is back, and was not restarted"
+SEEN_BY_US: Final = frozenset({FaultKind.VM_UNREADY, FaultKind.VM_PAUSED})
+"""Faults that are over when we do not see them any more. Of others, an agent tells both ends."""
+SETTLE_SECONDS: Final = 10.0
+"""A sentinel may tell of a VM's end before the watch shows that there is such a VM."""
+SURVIVAL_SECONDS: Final = 30.0
+"""By then a kubelet that is back has told which boot it runs in, and virt-handler which VMs are left."""
 
 
 class VmWatch:
@@ -92,14 +100,31 @@ class VmWatch:
 
     def clear_gone(self) -> None:
         """Clear incidents of VMs that are gone and that no VNFReplicaSet replaces (leader only)."""
+        now = self._clock.now()
         for incident in self._book.open_incidents():
             resource = incident.fault.resource
-            if resource.kind != "VirtualMachineInstance" or resource.uid in self._world.vms:
+            settled = now - incident.fault.detected_at >= timedelta(seconds=SETTLE_SECONDS)
+            if resource.kind != "VirtualMachineInstance" or resource.uid in self._world.vms or not settled:
                 continue
             if incident.fault.kind is not FaultKind.VM_FAILED:
                 self._reporter.clear(incident.id, MESSAGE_ENDED)
             elif not incident.fault.vnf and not self._world.vms_named(resource.namespace, resource.name):
                 self._reporter.clear(incident.id, MESSAGE_REMOVED)
+
+    def clear_survivors(self) -> None:
+        """Clear failures of VMs that were lost with their hypervisor and turn out to have lived on (leader only)."""
+        now = self._clock.now()
+        for incident in self._book.open_incidents():
+            vm = self._world.vms.get(incident.fault.resource.uid)
+            if vm is not None and incident.fault.kind is FaultKind.VM_FAILED and self._lives_on(incident, vm, now):
+                self._reporter.clear(incident.id, MESSAGE_LIVES_ON)
+
+    def learned(self, incident: Incident) -> None:
+        """Somebody else saw it, or saw more of it: what the API shows of the VM may end it."""
+        resource = incident.fault.resource
+        if resource.kind == "VirtualMachineInstance":
+            for vm in self._world.vms_named(resource.namespace, resource.name):
+                self.judge(vm.uid, self._clock.monotonic())
 
     def clear_vm(self, vm: VmView) -> None:
         """A VM left the API: what was wrong with it, short of its failure, is over (leader only)."""
@@ -155,8 +180,27 @@ class VmWatch:
             if incident.fault.resource.uid != vm.uid:
                 if kind is FaultKind.VM_FAILED and vm.ready and vm.phase == "Running":
                     self._reporter.clear(incident.id, MESSAGE_SUCCESSOR)
-            elif kind is not FaultKind.VM_FAILED and kind not in present:
-                self._reporter.clear(incident.id, MESSAGE_ENDED if vm.final or vm.deleting else MESSAGE_READY)
+            elif kind is FaultKind.VM_FAILED or kind in present:
+                continue
+            elif vm.final or vm.deleting:
+                self._reporter.clear(incident.id, MESSAGE_ENDED)
+            elif kind in SEEN_BY_US:
+                self._reporter.clear(incident.id, MESSAGE_READY)
+
+    def _lives_on(self, incident: Incident, vm: VmView, now: datetime) -> bool:
+        """Whether its hypervisor's failure is over, it did not reboot, and the VM is said to be ready since.
+
+        Without a parent, somebody saw the VM itself end: that is never taken back.
+        """
+        host = self._book.get(incident.fault.parent)
+        node = self._world.nodes.get(vm.node)
+        if host is None or node is None or incident.evidence or not vm.ready or vm.phase != "Running" or vm.deleting:
+            return False
+        over = next((step.at for step in host.steps if step.name == STEP_CLEARED), None)
+        if over is None or now - over < timedelta(seconds=SURVIVAL_SECONDS) or vm.node != incident.fault.node:
+            return False
+        same_boot = bool(node.boot_id) and node.boot_id == host.fault.resource.uid
+        return same_boot and vm.node in self._world.freshness.fresh_nodes(self._clock.monotonic())
 
     def _confirm(self, vm: VmView, finding: Finding, seen_at: float) -> None:
         if vm.uid not in self._confirming:

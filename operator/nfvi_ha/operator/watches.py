@@ -35,6 +35,8 @@ class Reactions:
     judge_node: Callable[[str, float], None]
     """A node became fresh."""
     reconcile: Callable[[SetKey], None]
+    nodes_changed: Callable[[], None]
+    """A node came or went, or has other labels."""
     read_incident: Callable[[JsonObject], IncidentView | None]
     incident: Callable[[IncidentView | None, IncidentView | None], None]
     """Old and new; new is None when it was deleted."""
@@ -131,6 +133,8 @@ class Watches:
             self._do.reconcile(key)
 
     def _node(self, change: Change[NodeView]) -> None:
+        if change.old is None or change.new is None or change.old.labels != change.new.labels:
+            self._do.nodes_changed()
         if change.new is not None:
             self._world.nodes[change.new.name] = change.new
         elif change.old is not None:

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from nfvi_ha.api import names
 from nfvi_ha.api.errors import InvalidObject
+from nfvi_ha.api.hapolicy import HAPolicy
 from nfvi_ha.api.kind import KubeObject
 from nfvi_ha.api.vimendpoint import VIMEndpoint
 from nfvi_ha.api.vnfreplicaset import VNFReplicaSet
@@ -36,6 +37,7 @@ class Entry(Generic[Model]):
 
 SetEntry = Entry[VNFReplicaSet]
 EndpointEntry = Entry[VIMEndpoint]
+PolicyEntry = Entry[HAPolicy]
 
 
 class World:
@@ -47,6 +49,7 @@ class World:
         self.nodes: dict[str, NodeView] = {}
         self.sets: dict[SetKey, SetEntry] = {}
         self.endpoints: dict[str, EndpointEntry] = {}
+        self.policies: dict[str, PolicyEntry] = {}
         self._pods: defaultdict[str, dict[str, PodView]] = defaultdict(dict)
         self._by_set: defaultdict[SetKey, set[str]] = defaultdict(set)
         self._ownerless: defaultdict[str, set[str]] = defaultdict(set)
@@ -127,6 +130,11 @@ def set_entry(obj: JsonObject) -> SetEntry | None:
 def endpoint_entry(obj: JsonObject) -> EndpointEntry | None:
     """A VIMEndpoint object as an entry; None when it has not even a name and uid."""
     return _entry(obj, VIMEndpoint)
+
+
+def policy_entry(obj: JsonObject) -> PolicyEntry | None:
+    """An HAPolicy object as an entry; None when it has not even a name and uid."""
+    return _entry(obj, HAPolicy)
 
 
 def _entry(obj: JsonObject, kind: type[Model]) -> Entry[Model] | None:

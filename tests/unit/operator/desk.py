@@ -113,6 +113,7 @@ class Desk:
             mark=self._mark,
             after=lambda seconds, call: call() if self.eager else self.learned.append(call),
             on_written=self.written.append,
+            on_learned=lambda before, after: None,
             emit=lambda regarding, type_, reason, note: self.events.append((regarding["name"], reason)),
             clock=clock,
             metrics=metrics,

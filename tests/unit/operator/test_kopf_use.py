@@ -51,12 +51,15 @@ def test_handlers_need_no_finalizer_and_hand_events_on() -> None:
         def vimendpoint(self, event: object) -> None:
             self.events.append(("vimendpoint", event))
 
+        def hapolicy(self, event: object) -> None:
+            self.events.append(("hapolicy", event))
+
         def stopped(self) -> None:
             self.events.append(("stopped", None))
 
     registry = build_registry(Feed())
     handlers = [*registry._watching.get_all_handlers(), *registry._changing.get_all_handlers()]
-    assert {handler.id for handler in handlers} == {"vnfreplicaset", "vimendpoint"}
+    assert {handler.id for handler in handlers} == {"vnfreplicaset", "vimendpoint", "hapolicy"}
     assert not registry._spawning.get_all_handlers()
     assert not list(registry._changing.get_all_handlers())
 

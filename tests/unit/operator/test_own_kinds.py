@@ -46,6 +46,7 @@ class Desk:
             server,  # type: ignore[arg-type]
             on_set=self.told.append,
             on_endpoint=lambda _: None,
+            on_policy=lambda _: None,
             watched=lambda: watched,
         )
 

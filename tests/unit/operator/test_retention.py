@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from nfvi_ha.core.fault import Fault, FaultKind, ResourceRef
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.retention import Kept, Policy, Present, to_delete
-from nfvi_ha.operator.retention import ROUND_SECONDS
+from nfvi_ha.core.views import NodeView
+from nfvi_ha.operator.freshness import NodeFreshness
+from nfvi_ha.operator.retention import ROUND_SECONDS, present
+from nfvi_ha.operator.world import World
 from nfvi_ha.reporting.clock import Clock
 
 from .api_server import ApiServer
@@ -206,3 +209,38 @@ def test_deletions_are_bounded_in_rate() -> None:
 
     assert 1 / PAUSE_SECONDS <= 20
     assert ROUND_SECONDS >= 1
+
+
+HOST = ResourceRef("Hypervisor", "", "worker-1", "boot-1")
+PART = ResourceRef("HypervisorComponent", "", "worker-1/process/kubelet", "boot-1")
+SEAT = ResourceRef("Sentinel", "", "sentinel-0", "seat")
+REPLICA = ResourceRef("OperatorReplica", "", "operator-a", "replica")
+
+
+@pytest.mark.parametrize("resource", [HOST, PART, SEAT, REPLICA], ids=lambda resource: resource.kind)
+def test_counts_of_what_is_watched_are_kept_as_long_as_it_is_there(resource: ResourceRef) -> None:
+    """Else the next fault of it would get the id of one that a receiver has seen."""
+    world = World(NodeFreshness())
+    world.nodes["worker-1"] = NodeView("worker-1", boot_id="boot-1")
+    record = Kept("a", resource, FaultKind.PROCESS_FAILED, 0, 2, NOW - timedelta(days=90))
+    older = Kept("b", resource, FaultKind.PROCESS_FAILED, 1, 4, NOW - timedelta(days=80))
+
+    assert to_delete([record, older], WEEK, present(world, {"operator-a"}), NOW) == ["a"]
+
+
+@pytest.mark.parametrize("resource", [HOST, PART, REPLICA], ids=lambda resource: resource.kind)
+def test_records_of_what_is_gone_for_good_go_in_time(resource: ResourceRef) -> None:
+    record = Kept("a", resource, FaultKind.PROCESS_FAILED, 0, 2, NOW - timedelta(days=8))
+
+    assert to_delete([record], WEEK, present(World(NodeFreshness()), ()), NOW) == ["a"]
+
+
+def test_what_happened_before_a_reboot_leaves_the_count_of_messages_only() -> None:
+    world = World(NodeFreshness())
+    world.nodes["worker-1"] = NodeView("worker-1", boot_id="boot-2")
+    before = [
+        Kept("a", PART, FaultKind.PROCESS_HUNG, 0, 2, NOW - timedelta(days=9)),
+        Kept("b", PART, FaultKind.PROCESS_FAILED, 0, 4, NOW - timedelta(days=9)),
+    ]
+
+    assert to_delete(before, WEEK, present(world, ()), NOW) == ["a"]

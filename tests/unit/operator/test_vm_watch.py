@@ -8,14 +8,23 @@ from typing import Any
 
 import pytest
 
-from nfvi_ha.core.fault import Fault
+from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
+from nfvi_ha.core.incident import Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
-from nfvi_ha.core.views import PodView, VmView
+from nfvi_ha.core.views import NodeView, PodView, VmView
 from nfvi_ha.kube.errors import NotFound, Unavailable
 from nfvi_ha.operator.freshness import NodeFreshness
-from nfvi_ha.operator.vm_watch import VmWatch
+from nfvi_ha.operator.vm_watch import (
+    MESSAGE_ENDED,
+    MESSAGE_LIVES_ON,
+    MESSAGE_REMOVED,
+    MESSAGE_SUCCESSOR,
+    VmWatch,
+)
 from nfvi_ha.operator.world import World
 from nfvi_ha.reporting.clock import Clock
+
+from .conftest import Time
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 UID, POD_UID = "vm-uid", "pod-uid"
@@ -232,10 +241,11 @@ async def test_a_foreign_vms_failure_is_over_when_its_successor_is_ready(clock: 
     assert scene.told.cleared == ["a VM of the same name is ready"]
 
 
-async def test_a_foreign_vms_failure_is_over_when_nothing_replaces_it(clock: Clock) -> None:
+async def test_a_foreign_vms_failure_is_over_when_nothing_replaces_it(clock: Clock, time: Time) -> None:
     scene = Scene(clock)
     scene.see(FAILED, POD)
     scene.world.put_vm(FAILED, None)
+    time.forward(10.0)
     scene.watch.clear_gone()
     assert scene.told.cleared == ["the VM was removed and nothing replaces it"]
 
@@ -275,3 +285,142 @@ async def test_a_failed_vm_that_left_the_api_did_fail(clock: Clock) -> None:
     (failed,) = scene.book
     scene.world.put_vm(FAILED, None)
     assert scene.watch.is_there(failed)
+
+
+def sentinels_word(
+    scene: Scene,
+    *,
+    kind: FaultKind = FaultKind.VM_FAILED,
+    uid: str = UID,
+    vnf: str = "",
+    proven: bool = False,
+    parent: str = "",
+    seconds: float = -60.0,
+) -> Incident:
+    """A sentinel's record arrives, as the watch on Incidents hands it in."""
+    fault = Fault(
+        kind=kind,
+        resource=ResourceRef("VirtualMachineInstance", "tenant", "fw-0-1", uid),
+        cause="QemuKilled",
+        message="the process ended",
+        severity=Severity.CRITICAL,
+        confidence=Confidence.HIGH,
+        detected_at=scene.clock.now() + timedelta(seconds=seconds),
+        node="worker-1",
+        vnf=vnf,
+        evidence=Evidence(EvidenceKind.PROCESS_GONE, "agent@worker-1", "pid 7 reaped", T0) if proven else None,
+        parent=parent,
+    )
+    raised = IncidentBook().raise_fault(fault)
+    assert raised is not None
+    scene.book.learn(raised[0])
+    scene.watch.learned(raised[0])
+    return raised[0]
+
+
+async def test_an_agents_word_covers_a_vm_that_the_api_still_shows_as_running(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(RUNNING, POD)
+    assert scene.watch.evidence(RUNNING) is None
+    sentinels_word(scene, proven=True)
+    found = scene.watch.evidence(RUNNING)
+    assert found is not None
+    assert found.source == "agent@worker-1"
+    assert scene.causes() == []
+    assert scene.told.cleared == []
+
+
+async def test_the_failed_phase_that_follows_an_agents_word_is_no_second_failure(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(RUNNING, POD)
+    told = sentinels_word(scene, proven=True)
+    scene.world.freshness.heard("worker-1", clock.monotonic())
+    scene.see(FAILED, POD)
+    assert scene.causes() == []
+    assert [incident.id for incident in scene.book] == [told.id]
+
+
+async def test_a_stuck_vm_is_mended_by_the_word_of_its_agent_not_by_ready(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(RUNNING, POD)
+    sentinels_word(scene, kind=FaultKind.VM_STUCK)
+    scene.see(replace(RUNNING, resource_version="9"), POD)
+    assert scene.told.cleared == []
+    scene.world.freshness.heard("worker-1", clock.monotonic())
+    scene.see(FAILED, POD)
+    assert scene.told.cleared == [MESSAGE_ENDED]
+
+
+async def test_a_strangers_vm_that_failed_and_was_removed_is_cleared(clock: Clock) -> None:
+    scene = Scene(clock)
+    sentinels_word(scene, proven=True)
+    scene.watch.clear_gone()
+    assert scene.told.cleared == [MESSAGE_REMOVED]
+
+
+async def test_a_vm_that_no_watch_has_shown_yet_is_not_taken_for_removed(clock: Clock) -> None:
+    scene = Scene(clock)
+    sentinels_word(scene, proven=True, seconds=-1.0)
+    scene.watch.clear_gone()
+    assert scene.told.cleared == []
+
+
+async def test_a_strangers_vm_that_was_started_anew_before_its_record_came_is_cleared(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.see(RUNNING, POD)
+    sentinels_word(scene, uid="the-one-before", proven=True)
+    assert scene.told.cleared == [MESSAGE_SUCCESSOR]
+
+
+class LostHost:
+    """A hypervisor's failure with one VM on it, and what was seen since."""
+
+    def __init__(self, clock: Clock, time: Time) -> None:
+        self.scene, self.clock, self.time = Scene(clock), clock, time
+        self.scene.see(RUNNING, POD)
+        self.scene.world.nodes["worker-1"] = NodeView("worker-1", boot_id="boot-1")
+        resource = ResourceRef("Hypervisor", "", "worker-1", "boot-1")
+        fault = Fault(
+            FaultKind.HYPERVISOR_FAILED, resource, "Silent", "", Severity.CRITICAL, Confidence.HIGH, clock.now()
+        )
+        raised = self.scene.book.raise_fault(fault)
+        assert raised is not None
+        self.host = raised[0].id
+        self.vm = sentinels_word(self.scene, parent=self.host, vnf="fw").id
+
+    def returns(self, *, after: float = 31.0) -> None:
+        self.scene.book.clear(self.host, self.clock.now(), "beats are heard again")
+        self.time.forward(after)
+        self.scene.world.freshness.heard("worker-1", self.clock.monotonic())
+        self.scene.watch.clear_survivors()
+
+
+async def test_a_vm_that_outlived_the_silence_of_its_host_is_cleared_though_it_was_held(
+    clock: Clock, time: Time
+) -> None:
+    lost = LostHost(clock, time)
+    lost.scene.book.act(lost.vm, Step("recovery.held", clock.now(), outcome="Held"))
+    lost.scene.watch.clear_survivors()
+    assert lost.scene.told.cleared == [], "its host is still away"
+    lost.returns()
+    assert lost.scene.told.cleared == [MESSAGE_LIVES_ON]
+
+
+async def test_a_vm_is_not_believed_to_live_right_after_its_host_is_back(clock: Clock, time: Time) -> None:
+    lost = LostHost(clock, time)
+    lost.returns(after=5.0)
+    assert lost.scene.told.cleared == []
+
+
+async def test_a_vm_of_a_host_that_rebooted_did_not_live_on(clock: Clock, time: Time) -> None:
+    lost = LostHost(clock, time)
+    lost.scene.world.nodes["worker-1"] = NodeView("worker-1", boot_id="boot-2")
+    lost.returns()
+    assert lost.scene.told.cleared == []
+
+
+async def test_a_vm_with_evidence_of_its_end_did_not_live_on(clock: Clock, time: Time) -> None:
+    lost = LostHost(clock, time)
+    sentinels_word(lost.scene, parent=lost.host, proven=True)
+    lost.returns()
+    assert lost.scene.told.cleared == []

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from nfvi_ha.core.views import OwnerView, PodView, VmView
+from nfvi_ha.core.views import NodeView, OwnerView, PodView, VmView
 from nfvi_ha.kube.dispatcher import Change
 from nfvi_ha.operator.freshness import NodeFreshness
 from nfvi_ha.operator.watches import Reactions, Watches
@@ -31,12 +31,14 @@ class Scene:
     def __init__(self) -> None:
         self.judged: list[str] = []
         self.reconciled: list[tuple[str, str]] = []
+        self.counted: list[int] = []
         self.world = World(NodeFreshness())
         reactions = Reactions(
             judge=lambda uid, _: self.judged.append(uid),
             vm_gone=lambda _: None,
             judge_node=lambda *_: None,
             reconcile=self.reconciled.append,
+            nodes_changed=lambda: self.counted.append(len(self.world.nodes)),
             read_incident=lambda _: None,
             incident=lambda *_: None,
             secrets_changed=lambda: None,
@@ -72,3 +74,17 @@ async def test_every_change_that_we_read_is_judged_and_planned_for(scene: Scene)
     scene.pod(POD, replace(POD, resource_version="3", compute_exit_code=137))
     assert scene.judged == ["vm-uid"] * 3
     assert scene.reconciled == [("tenant", "fw")] * 4, "old and new view of the VM may belong to two sets"
+
+
+async def test_nodes_are_counted_anew_when_one_comes_goes_or_has_other_labels_only(scene: Scene) -> None:
+    def see(old: NodeView | None, new: NodeView | None) -> None:
+        scene.watches._node(Change("MODIFIED" if old else "ADDED", old, new, 1.0, synthetic=False))
+
+    plain, ready = NodeView("worker-1"), NodeView("worker-1", ready=True)
+    labelled = NodeView("worker-1", ready=True, labels=(("rack", "a"),))
+    see(None, plain)
+    see(plain, ready)
+    assert len(scene.counted) == 1
+    see(ready, labelled)
+    see(labelled, None)
+    assert len(scene.counted) == 3
