@@ -16,7 +16,7 @@ CLEARED_NO_NETWORK: Final = "that network is not configured any more"
 CLEARED_UNGOVERNED: Final = "it is not governed any more"
 CLEARED_GONE: Final = "it was removed from the cluster"
 
-REBOOT_EPISODE: Final = 2**31 - 1
+REBOOT_EPISODE: Final = 1_000_000
 """A boot ends once. Seats see it at the same instant, with no time to agree on a number."""
 
 SEVERITY: Final = {

@@ -53,6 +53,13 @@ def _in_absence(sitting: Sitting, node: Node, *, agent_changed: bool) -> None:
         heard_again(sitting, node, REASON_RETURNED_IN_TIME)
 
 
+def _told_by_others(sitting: Sitting, node: Node, beat: Beat) -> bool:
+    """Whether other seats have heard that boot while this one did not hear the host: they have told of it."""
+    policy = sitting.policy
+    votes = node.ballot.current(sitting.now, policy.quiet_vote_life_seconds, sitting.seats, policy)
+    return node.state is NodeState.OBSERVER_FAULT and any(vote.boot_id == beat.boot_id for vote in votes)
+
+
 def _another_boot(sitting: Sitting, node: Node, beat: Beat) -> None:
     """The host was down, whether that was noticed or not: the VMs of the old boot are gone."""
     old = node.boot_id
@@ -61,7 +68,8 @@ def _another_boot(sitting: Sitting, node: Node, beat: Beat) -> None:
         message = "its hypervisor rebooted, as it had said"
         sitting.out += alarms.report_vms(node, old, CAUSE_REBOOTED, message)
     else:
-        sitting.out += alarms.rebooted(node, old)
+        if not _told_by_others(sitting, node, beat):
+            sitting.out += alarms.rebooted(node, old)
         node.rebooted = True
     node.previous_boot, node.boot_id = old, beat.boot_id
     node.episode, node.closed = beat.episode, {}

@@ -53,6 +53,7 @@ class Node:
         "latest",
         "lease_stale",
         "limit",
+        "look_at",
         "mass_excused",
         "name",
         "previous_boot",
@@ -106,6 +107,8 @@ class Node:
         self.goodbye: Goodbye | None = None
         self.vms_reported = False
         self.lease_stale = False
+        self.look_at = NEVER
+        """A failed host is not looked at again before that."""
         self.cast_at = NEVER
         self.probed_at = NEVER
         self.mass_excused = False

@@ -19,6 +19,7 @@ class Roster:
         self.nodes: dict[str, Node] = {}
         self.names: list[str] = []
         self.watched: list[Node] = []
+        self._stale_leases = 0
 
     def set(self, sitting: Sitting, expected: Mapping[str, NodeFacts]) -> None:
         """Take over a roster; what is known of hosts that stay is kept."""
@@ -46,10 +47,20 @@ class Roster:
         if gone:
             self._arrange()
 
+    def lease(self, name: str, *, stale: bool) -> None:
+        """Note what the feed says of its Lease."""
+        node = self.nodes.get(name)
+        if node is not None and node.lease_stale is not stale:
+            node.lease_stale = stale
+            self._count_leases()
+
+    @property
     def leases_tell(self) -> bool:
         """Whether a stale Lease says something of its host: not if most are stale."""
-        stale = sum(1 for node in self.watched if node.lease_stale)
-        return stale <= max(1, len(self.watched) // 2)
+        return self._stale_leases <= max(1, len(self.watched) // 2)
+
+    def _count_leases(self) -> None:
+        self._stale_leases = sum(1 for node in self.watched if node.lease_stale)
 
     def _let_go(self, sitting: Sitting, node: Node) -> None:
         sitting.out += alarms.clear_all(node, alarms.CLEARED_UNGOVERNED)
@@ -63,3 +74,4 @@ class Roster:
     def _arrange(self) -> None:
         self.names = sorted(self.nodes)
         self.watched = [node for node in self.nodes.values() if node.governed]
+        self._count_leases()

@@ -141,9 +141,7 @@ class Verdicts:
 
     def lease(self, node: str, stale: bool, now: float) -> Outputs:
         """Whether its Lease was seen to be stale (> 30 s). A feed that stands still tells nothing new."""
-        known = self._nodes.get(node)
-        if known is not None:
-            known.lease_stale = stale
+        self._roster.lease(node, stale=stale)
         return NOTHING
 
     def recall(self, kind: FaultKind, node: str, network: str, boot_id: str, episode: int, now: float) -> Outputs:
@@ -226,5 +224,5 @@ class Verdicts:
             roster.nodes,
             roster.names,
             unsteady=unsteady,
-            leases_tell=roster.leases_tell(),
+            leases_tell=roster.leases_tell,
         )

@@ -176,6 +176,9 @@ def _only_kernel(node: Node) -> bool:
 def _failed(sitting: Sitting, node: Node) -> None:
     """Failed or hung: it is looked at slowly, and believed again only when it serves steadily."""
     policy = sitting.policy
+    if sitting.now < node.look_at:
+        return  # hundreds of failed hosts must not cost what suspects need
+    node.look_at = sitting.now + policy.revote_seconds
     sitting.vote(node, policy.quiet_seconds)
     sitting.probe(node, policy.quiet_seconds)
     if not sitting.judges or _others_hear(sitting, node):

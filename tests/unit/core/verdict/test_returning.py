@@ -100,6 +100,20 @@ def test_a_reboot_without_a_word_is_a_failure_that_is_over() -> None:
     assert seat.state() is NodeState.UP
 
 
+def test_a_reboot_that_others_have_heard_meanwhile_is_not_told_again() -> None:
+    seat = SeatUnderTest()
+    seat.fall_silent("node-2")
+    seat.others_say(Opinion.REACHABLE, "node-2", boot_id="boot-2")
+    seat.run(2.0)
+    assert seat.state() is NodeState.OBSERVER_FAULT
+
+    seat.return_("node-2", boot="boot-2")
+    seat.run(2.0)
+
+    assert seat.state() is NodeState.UP
+    assert seat.raised() == []
+
+
 def test_the_vms_of_a_host_that_was_only_unreachable_are_told_when_it_is_back_with_another_boot() -> None:
     seat = SeatUnderTest()
     seat.fall_silent("node-2")
