@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from nfvi_ha.agent.config import AgentConfig
 from nfvi_ha.agent.probe import Probe
+from nfvi_ha.agent.probes.vm.probe import vm_probe
 from nfvi_ha.kube.client import KubeClient
 
 
@@ -14,6 +15,6 @@ def probes(config: AgentConfig, client: KubeClient | None, registry: CollectorRe
 
     Raises:
         ValueError: a setting is wrong; the message names it.
+        OSError: procfs has no boot id.
     """
-    del config, client, registry
-    return ()
+    return (vm_probe(config, client, registry),)
