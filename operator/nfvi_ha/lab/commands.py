@@ -263,6 +263,7 @@ def receiver(
     seconds: Annotated[float, typer.Option(min=10.0, max=3600.0, help="So long they beat.")] = 45.0,
     silent: Annotated[int, typer.Option(min=0, help="So many of them fall silent, one by one.")] = 100,
     stops: Annotated[int, typer.Option(min=0, max=100, help="So often the sentinel is stopped for a second.")] = 3,
+    flood: Annotated[int, typer.Option(min=0, help="Garbage beside that, datagrams a second.")] = 0,
     seed: Annotated[int, typer.Option(help="Decides which of them fall silent.")] = 1,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -274,7 +275,7 @@ def receiver(
     from nfvi_ha.lab.bench.report import show_beats
     from nfvi_ha.lab.session import bench_receiver
 
-    options = BeatsOptions(nodes, seconds, min(silent, nodes), stops, seed)
+    options = BeatsOptions(nodes, seconds, min(silent, nodes), stops, seed, flood)
     result = _run(lambda: bench_receiver(options, sys.stderr))
     if output is Output.JSON:
         _print_json(result)

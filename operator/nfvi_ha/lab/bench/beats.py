@@ -42,6 +42,8 @@ class BeatsOptions:
     silent: int = 100
     stops: int = 3
     seed: int = 1
+    flood: int = 0
+    """Garbage, datagrams a second."""
 
 
 async def run_beats(options: BeatsOptions, directory: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -112,12 +114,13 @@ async def _fleet(options: BeatsOptions, directory: Path) -> dict[str, Any]:
                 **started,
             )
         )
+        flooding = await _flood(stack, options, directory, start, started["places"])
         await _until(start + SETTLE_SECONDS)
         before, began = Usage.of(seat.pid), time.monotonic()
         await _stop_again_and_again(seat.pid, [start + at for at in stops_at(options)])
         await _until(start + options.seconds - 0.5)
         after, took = Usage.of(seat.pid), time.monotonic() - began
-        sent = await beating
+        sent = await beating | (await flooding if flooding else {"sent": 0})
         seen = await seat.ask("tell")
     stopped = options.stops * STOP_SECONDS
     return _verdict(options, sent, seen, silent) | {
@@ -125,6 +128,17 @@ async def _fleet(options: BeatsOptions, directory: Path) -> dict[str, Any]:
         "seat_cpu_share_while_it_may_run": round((after.cpu_seconds - before.cpu_seconds) / (took - stopped), 3),
         "seat_rss_mb": round(after.peak_rss_mb, 1),
     }
+
+
+async def _flood(
+    stack: AsyncExitStack, options: BeatsOptions, directory: Path, start: float, places: Any
+) -> asyncio.Task[Json] | None:
+    if not options.flood:
+        return None
+    part = await Part.start("nfvi_ha.lab.bench.drum", [], directory / "flood.log")
+    stack.push_async_callback(part.stop)
+    order = {"places": places, "start": start, "seconds": options.seconds, "per_second": options.flood}
+    return asyncio.create_task(part.ask("flood", options.seconds + 30, **order))
 
 
 def _verdict(options: BeatsOptions, sent: Json, seen: Json, silent: dict[str, float]) -> dict[str, Any]:
@@ -140,12 +154,14 @@ def _verdict(options: BeatsOptions, sent: Json, seen: Json, silent: dict[str, fl
         "states": seen["states"],
         "beats_taken": seen["beats"],
         "beats_per_second": round(seen["beats"] / options.seconds),
+        "datagrams_read": seen["datagrams"],
         "dropped": seen["dropped"],
         "lost_in_kernel": seen["lost_in_kernel"],
         "receive_buffer_bytes": seen["receive_buffer_bytes"],
         "worst_tick_ms": seen["worst_tick_ms"],
         "drains_that_took_more_than_one_turn": seen["drains_that_took_more_than_one_turn"],
         "senders_worst_gap_ms": sent["worst_gap_ms"],
+        "garbage_sent": sent["sent"],
     }
 
 

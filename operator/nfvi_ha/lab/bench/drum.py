@@ -83,10 +83,29 @@ class Drummer:
                 self._socket.sendto(drum.beat(period), place)
 
 
+async def flood(places: list[Any], start: float, seconds: float, per_second: float) -> int:
+    """Garbage at that pace, as long as a beat, half of it with a beat's first bytes; returns how much was sent."""
+    from nfvi_ha.lab.bench.throughput import CLUSTER, template
+
+    true = Drum(template("worker-0", 0, (0, 0, 0)), bytes(32), 1, CLUSTER).beat(1)
+    garbage, targets = (true, b"x" * len(true)), [tuple(place) for place in places]
+    sent, step = 0, PERIOD_SECONDS / SLOTS
+    await asyncio.sleep(start - time.monotonic())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        while (since := time.monotonic() - start) < seconds:
+            while sent < since * per_second:
+                sender.sendto(garbage[sent % 2], targets[sent // 2 % len(targets)])
+                sent += 1
+            await asyncio.sleep(step)
+    return sent
+
+
 async def main() -> None:
     """Serve the bench."""
 
     async def answer(order: Json) -> Json:
+        if order["do"] == "flood":
+            return {"sent": await flood(order["places"], order["start"], order["seconds"], order["per_second"])}
         drummer = Drummer(order)
         await drummer.run(order["start"], order["seconds"])
         return {"last": drummer.last, "worst_gap_ms": round(drummer.worst_gap_seconds * 1000, 1)}
