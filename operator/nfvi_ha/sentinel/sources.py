@@ -161,7 +161,8 @@ class Sources:
         Raises:
             OutOfRange: a master key or key id cannot be one; nothing is changed then.
         """
-        self._rebuild(cluster, masters, self.nodes)
+        if (cluster, masters) != (self.cluster, self._masters):
+            self._rebuild(cluster, masters, self.nodes)
         self.cluster, self._masters, self.vote_keys = cluster, dict(masters), dict(vote_keys)
 
     def set_nodes(self, names: Iterable[str]) -> None:
@@ -170,6 +171,9 @@ class Sources:
         Raises:
             OutOfRange: a name is none; nothing is changed then.
         """
+        names = set(names)
+        if names == self.nodes.keys():
+            return  # a feed that only says something else about them costs no look at all keys
         nodes = {name: self.nodes.get(name) or Source(name, self._gone.get(name) or Window()) for name in names}
         self._rebuild(self.cluster, self._masters, nodes)
         self._gone |= {name: source.window for name, source in self.nodes.items() if name not in nodes}

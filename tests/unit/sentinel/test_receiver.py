@@ -12,7 +12,7 @@ from nfvi_ha.core.wire.frame import cluster_id
 from nfvi_ha.core.wire.replay import Freshness
 from nfvi_ha.sentinel.drops import MAX_SOURCES, OTHERS, Drop, Drops
 from nfvi_ha.sentinel.sources import LEARNING_SECONDS
-from tests.unit.sentinel.receiver_world import BOOT, NODES, NONCES, OTHER_BOOT, World, beat
+from tests.unit.sentinel.receiver_world import BOOT, CLUSTER, MASTERS, NODES, NONCES, OTHER_BOOT, World, beat
 
 UNPROVEN = (7, 0, 9)
 
@@ -315,6 +315,14 @@ def test_a_socket_that_takes_any_network_does(world: World) -> None:
     other.take(beat(network=0), beat(network=1))
     assert other.ear.counted()["heard"] == 2
     other.close()
+
+
+def test_the_same_roster_and_keys_again_cost_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand nodes' keys take 20 ms to look at, and a feed tells of some node every now and then."""
+    monkeypatch.setattr(world.sources, "_rebuild", lambda *_: pytest.fail("looked at all keys"))
+    world.sources.configure(CLUSTER, MASTERS, {0: b"another vote key that is long enough"})
+    world.sources.set_nodes(reversed(NODES))
+    assert world.sources.vote_keys[0].startswith(b"another")
 
 
 def test_a_bad_key_changes_nothing_of_the_configuration(world: World) -> None:
