@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def lab(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lab]:
     """The shared lab, with quick simulated parts."""
-    options = LabOptions(operators=2, timings=QUICK)
+    options = LabOptions(operators=2, agents=False, timings=QUICK)  # what the operator sees by itself
     async with await Lab.start(tmp_path_factory.mktemp("lab"), options, assets=assets) as running:
         yield running
 
