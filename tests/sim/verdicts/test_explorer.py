@@ -12,7 +12,7 @@ from .nfvi import Nfvi
 from .truth import Truth
 from .world import NETWORKS, Agent
 
-EXAMPLES = int(os.environ.get("NFVI_HA_SIM_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("NFVI_HA_SIM_EXAMPLES", "25"))
 """How many histories to try; the default takes some 15 s."""
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate, *([Phase.shrink] if "NFVI_HA_SIM_SHRINK" in os.environ else [])]
 """Shrinking a history of simulated minutes takes as many real ones: only on demand."""

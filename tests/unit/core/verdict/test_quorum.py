@@ -177,6 +177,18 @@ def test_a_seat_that_hears_nobody_and_is_alone_speaks_of_itself() -> None:
     assert {seat.state(name) for name in seat.names} == {NodeState.OBSERVER_FAULT}
 
 
+def test_being_cut_off_clears_nothing_that_was_raised_before() -> None:
+    seat = SeatUnderTest()
+    seat.fall_silent("node-2")
+    seat.run(1.0)
+    seat.fall_silent(*seat.names)
+
+    seat.run(5.0)
+
+    assert only(seat.raised()).node == "node-2"
+    assert seat.cleared() == []
+
+
 def test_all_three_seats_that_hear_nobody_are_right() -> None:
     seat = SeatUnderTest()
     seat.fall_silent(*seat.names)
