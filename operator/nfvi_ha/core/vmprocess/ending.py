@@ -1,4 +1,4 @@
-"""What to say of a VM's process that is ending (docs/decisions/0006).
+"""What to say of a VM's process that is ending (docs/decisions/0009).
 
 A guest that shuts down and one that was killed look the same at first: PF_EXITING. What tells them apart is the exit
 code, and whether somebody asked for it. Signals that a process makes itself (SIGSEGV, SIGABRT, ...) and exit codes

@@ -11,8 +11,9 @@ class VmProbeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
-    period_ms: Annotated[int, Field(ge=10, le=1000)] = 50
-    """Between two looks at all VMs."""
+    period_ms: Annotated[int, Field(ge=10, le=1000)] = 75
+    """Between two looks at all VMs. Each look costs 6 to 10 us, most of it the kernel's; with 50 VMs and 50 ms that
+    would be a percent of a core. Small VMs and those on huge pages are told by their pidfd, at once."""
     rescan_ms: Annotated[int, Field(ge=50, le=10_000)] = 1000
     """Between two searches for VMs that are new."""
     stopped_ms: Annotated[int, Field(ge=100, le=600_000)] = 1000
