@@ -9,10 +9,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from nfvi_ha.agent.beat.status import resident_bytes
+from nfvi_ha.scheduling import Scheduling
 
 HEARD_SECONDS: Final = 3.0
 _PREFIX: Final = "nfvi_ha_agent"
-_SCHEDULINGS: Final = ("fifo", "nice", "normal")
 Rows = list[tuple[tuple[str, ...], float]]
 Status = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ def _each(key: str) -> Callable[[Status], Rows]:
 
 def _scheduling(status: Status) -> Rows:
     granted = status.get("scheduling")
-    return [((each,), float(each == granted)) for each in _SCHEDULINGS] if granted else []
+    return [((each.value,), float(each == granted)) for each in Scheduling] if granted else []
 
 
 def _ages(key: str) -> Callable[[Status], Rows]:

@@ -105,7 +105,7 @@ def test_memory_stays_small_and_metrics_say_what_is_going_on(start_agent: StartA
     assert resident_kb(agent.child()) <= MAX_PROBES_RESIDENT_KB
     until(lambda: metric(agent, 'nfvi_ha_agent_answer_age_seconds{seat="0"}') is not None, "an answer is seen")
     schedulings = [
-        metric(agent, f'nfvi_ha_agent_beat_scheduling{{scheduling="{each}"}}') for each in ("fifo", "nice", "normal")
+        metric(agent, f'nfvi_ha_agent_beat_scheduling{{scheduling="{each}"}}') for each in ("real-time", "nice", "normal")
     ]
     assert schedulings.count(1.0) == 1
     assert metric(agent, 'nfvi_ha_agent_cpu_seconds_total{process="beat"}')

@@ -18,7 +18,6 @@ from nfvi_ha.agent.beat.log import Log
 from nfvi_ha.agent.beat.poller import READ, Poller
 from nfvi_ha.agent.beat.port import Address, Port
 from nfvi_ha.agent.beat.probing import Probing
-from nfvi_ha.agent.beat.scheduling import Scheduling
 from nfvi_ha.agent.beat.seats import Seats, Worth
 from nfvi_ha.agent.beat.status import status
 from nfvi_ha.agent.beat.told import Told
@@ -28,6 +27,7 @@ from nfvi_ha.core.wire.answer import Answer
 from nfvi_ha.core.wire.beat import Flags
 from nfvi_ha.core.wire.frame import cluster_id
 from nfvi_ha.core.wire.probe import ProbeResult, encode_probe_result
+from nfvi_ha.scheduling import Scheduling
 
 BURST: Final = 3
 BURST_SECONDS: Final = 0.01
@@ -135,7 +135,7 @@ class BeatLoop:
         last = self.seats.last_answer_at() or self.started_at
         found = Flags(0)
         for flag, there in (
-            (Flags.REAL_TIME, self.scheduling is Scheduling.FIFO),
+            (Flags.REAL_TIME, self.scheduling is Scheduling.REAL_TIME),
             (Flags.SELF_SLOW, self.lags.slow),
             (Flags.PROBES_DOWN, self.child.down(now)),
             (Flags.NEW_FAULT, self._burst_left > 0),

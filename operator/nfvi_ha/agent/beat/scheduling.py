@@ -1,46 +1,21 @@
-"""How the kernel shall treat this process: real-time where permitted, memory locked, no garbage collection.
-
-Measured (facts on scheduling): with eight busy processes on two cores a 50 ms timer is late by 3.7 ms at most under
-SCHED_FIFO, 116 ms at nice -20, 275 ms as it is; 11 s in a BestEffort pod.
-"""
+"""How the kernel shall treat the beat process: real-time where permitted, memory locked, no garbage collection."""
 
 import ctypes
 import gc
 import os
-from enum import StrEnum
 from typing import Final
 
+from nfvi_ha import scheduling
+from nfvi_ha.scheduling import Scheduling
+
 FIFO_PRIORITY: Final = 10
-NICE: Final = -20
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 _PR_SET_PDEATHSIG: Final = 1
 
 
-class Scheduling(StrEnum):
-    """What was granted."""
-
-    FIFO = "fifo"
-    NICE = "nice"
-    NORMAL = "normal"
-
-
 def prefer() -> Scheduling:
-    """Take the best that is permitted. Children get none of it (SCHED_RESET_ON_FORK).
-
-    SCHED_FIFO needs CAP_SYS_NICE, and is refused in a cpu cgroup where the kernel has RT_GROUP_SCHED.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(FIFO_PRIORITY))
-    except OSError:
-        pass
-    else:
-        return Scheduling.FIFO
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, NICE)
-        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
-    except OSError:
-        return Scheduling.NORMAL
-    return Scheduling.NICE
+    """Take the best that is permitted; the probes process gets none of it."""
+    return scheduling.prefer(os.SCHED_FIFO, FIFO_PRIORITY)
 
 
 def lock_memory() -> bool:
