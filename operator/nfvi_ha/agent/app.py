@@ -19,10 +19,10 @@ from nfvi_ha.agent.lag import watch_lag
 from nfvi_ha.agent.metrics import AgentMetrics
 from nfvi_ha.agent.probe import Probe
 from nfvi_ha.agent.readiness import missing
-from nfvi_ha.agent.server import ProbeServer
 from nfvi_ha.agent.spool import Spool
 from nfvi_ha.agent.supervision import keep_running
 from nfvi_ha.core.wire.beat import room
+from nfvi_ha.health import HealthServer
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeConfigError
 
@@ -54,7 +54,7 @@ async def run_probes(config: AgentConfig, link: BeatLink, make_probes: MakeProbe
     table, inventory = _tables(config, link, spool)
     metrics.watch(table, spool)
     link.on_status = metrics.beat.take
-    server = ProbeServer(registry, lambda: missing(metrics.beat))
+    server = HealthServer(registry, lambda: missing(metrics.beat))
     link.start()
     link.episode(table.memory.node_episode)
     # Before any probe has looked: the faults from before, so that nothing seems to have been mended.
@@ -116,7 +116,7 @@ async def _client(config: AgentConfig, stack: contextlib.AsyncExitStack) -> Kube
     return await stack.enter_async_context(client)
 
 
-async def _serve(server: ProbeServer, config: AgentConfig) -> None:
+async def _serve(server: HealthServer, config: AgentConfig) -> None:
     """Metrics, as soon as their port can be had: that somebody else has it is no reason to be blind."""
     while True:
         try:

@@ -9,11 +9,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from nfvi_ha.health import HealthServer
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import KubeError
 from nfvi_ha.kube.resources import NAMESPACES
 from nfvi_ha.operator.app import Operator
-from nfvi_ha.operator.server import ProbeServer
 from nfvi_ha.operator.settings import OperatorSettings
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ async def run_operator(settings: OperatorSettings) -> None:
     if settings.kubeconfig is not None:
         os.environ["KUBECONFIG"] = settings.kubeconfig  # kopf finds its credentials by itself
     registry = CollectorRegistry()
-    server = ProbeServer(registry)
+    server = HealthServer(registry, lambda: ["the API server was not reached yet"])
     port = await server.start(settings.host, settings.port, settings.port_file)
     log.info("operator starts", extra={"identity": settings.identity, "port": port})
     stop = asyncio.Event()

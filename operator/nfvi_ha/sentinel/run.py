@@ -13,11 +13,11 @@ from typing import Any, Final
 import orjson
 from prometheus_client import CollectorRegistry
 
+from nfvi_ha.health import HealthServer
 from nfvi_ha.sentinel.app import SCRIBE_CONFIG, Sentinel
 from nfvi_ha.sentinel.incarnation import next_incarnation
 from nfvi_ha.sentinel.real_time import ask_for_real_time
 from nfvi_ha.sentinel.scribe.lines import CACHE_FILE
-from nfvi_ha.sentinel.server import ProbeServer
 from nfvi_ha.sentinel.settings import SentinelSettings
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ async def run_sentinel(settings: SentinelSettings) -> None:
     registry = CollectorRegistry()
     incarnation = next_incarnation(settings.state_dir, time.time_ns())
     sentinel = Sentinel(settings, registry, incarnation=incarnation, nonce=secrets.randbits(63) + 1, spawn=tasks.spawn)
-    server = ProbeServer(registry, sentinel.not_ready)
+    server = HealthServer(registry, sentinel.not_ready)
     try:
         metrics_port = await server.start(settings.host, settings.metrics_port)
         _begin(sentinel, tasks, metrics_port)
@@ -124,7 +124,7 @@ def _begin(sentinel: Sentinel, tasks: Tasks, metrics_port: int) -> None:
     log.info("sentinel starts", extra={"seat": settings.seat, "ports": ports, "metrics_port": metrics_port})
 
 
-async def _end(sentinel: Sentinel, tasks: Tasks, server: ProbeServer) -> None:
+async def _end(sentinel: Sentinel, tasks: Tasks, server: HealthServer) -> None:
     """Hear no more, let what is under way arrive, put the rest on disk."""
     await tasks.cancel()
     sentinel.receiver.close()

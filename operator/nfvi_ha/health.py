@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics of an agent."""
+"""/livez, /readyz and /metrics on one port, for agent, sentinel and operator."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,19 +8,24 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 
-class ProbeServer:
-    """Serves until it is stopped; an answer at all is the proof of life."""
+class HealthServer:
+    """Serves until it is stopped; an answer at all is the proof of life.
+
+    Args:
+        registry: of the metrics.
+        not_ready: lists what is missing before work can be done; it may be replaced later.
+    """
 
     def __init__(self, registry: CollectorRegistry, not_ready: Callable[[], list[str]]) -> None:
         self._registry = registry
-        self._not_ready = not_ready
+        self.not_ready = not_ready
         self._runner: web.AppRunner | None = None
 
-    async def start(self, host: str, port: int, port_file: str) -> int:
+    async def start(self, host: str, port: int, port_file: Path | str | None = None) -> int:
         """Listen; returns the port, which is also written to the file if one is given.
 
         Raises:
-            OSError: the address cannot be used.
+            OSError: the address, or the file, cannot be used.
         """
         app = web.Application()
         app.router.add_get("/livez", self._livez)
@@ -45,7 +50,7 @@ class ProbeServer:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        missing = self._not_ready()
+        missing = self.not_ready()
         return web.Response(text="ok\n") if not missing else web.Response(status=503, text="\n".join(missing) + "\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
