@@ -18,7 +18,7 @@ from nfvi_ha.lab.network.plan import BEAT_NETWORKS, Mode
 from nfvi_ha.lab.nfvi import Hosts
 from nfvi_ha.lab.processfile import PROCESS, hold, read_identity, release, signal_group, signal_process
 
-GONE_SECONDS: Final = 10.0
+GONE_SECONDS: Final = 30.0
 REBOOT_SECONDS: Final = 300
 POLL_SECONDS: Final = 0.02
 

@@ -10,7 +10,7 @@ import pytest
 from test_end_of_lab import none_left
 
 from nfvi_ha.lab.controlplane.assets import Assets
-from nfvi_ha.lab.runner import MEASURES
+from nfvi_ha.lab.vm_runs import MEASURES
 
 
 @pytest.mark.timeout(240)
@@ -25,10 +25,12 @@ async def test_a_lab_comes_up_measures_and_goes(assets: Assets, tmp_path: Path) 
 
     assert json.loads(lab("status", "-o", "json", expect=3))["state"] == "Stopped"
     try:
-        first = json.loads(lab("up", "--hypervisors", "2", "-o", "json"))
+        first = json.loads(lab("up", "--hypervisors", "2", "--no-agents", "-o", "json"))
         assert json.loads(lab("up", "-o", "json")) == first  # the one that is up
         status = json.loads(lab("status", "-o", "json"))
         assert (status["state"], status["operators"]) == ("Running", {"operator-0": "ready"})
+        assert status["hypervisors"] == {"hypervisor-1": "on, without an agent", "hypervisor-2": "on, without an agent"}
+        assert status["sentinels"] == {}
         assert lab("kubeconfig").strip() == first["kubeconfig"]
 
         result = json.loads(lab("run", "vm-kill", "-n", "2", "--replicas", "3", "-o", "json"))

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.lab.commands import app
 from nfvi_ha.lab.crds import kubevirt_crds
-from nfvi_ha.lab.scenarios import SCENARIOS
+from nfvi_ha.lab.play import RunOptions
+from nfvi_ha.lab.runner import lab_for
+from nfvi_ha.lab.scenarios import SCENARIOS, AnyScenario
+from nfvi_ha.lab.scenarios.host_scenario import HostScenario
 
 
 def test_scenarios_are_listed_as_one_json_object() -> None:
@@ -44,9 +48,32 @@ def test_loading_the_commands_loads_no_kubernetes_client() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=lambda item: item.name)
-def test_a_scenario_that_expects_no_word_forbids_one(scenario: object) -> None:
-    assert scenario.notified or scenario.forbidden  # type: ignore[attr-defined]
-    assert not set(scenario.notified) & set(scenario.forbidden)  # type: ignore[attr-defined]
+def test_a_scenario_that_expects_no_word_forbids_one(scenario: AnyScenario) -> None:
+    wanted = {word.kind for word in scenario.words} if isinstance(scenario, HostScenario) else set(scenario.notified)
+    assert wanted or scenario.forbidden
+    assert not wanted & set(scenario.forbidden)
+
+
+HOST_SCENARIOS = [item for item in SCENARIOS.values() if isinstance(item, HostScenario)]
+
+
+@pytest.mark.parametrize("scenario", HOST_SCENARIOS, ids=lambda item: item.name)
+def test_a_scenario_on_a_host_names_faults_that_there_are(scenario: HostScenario) -> None:
+    kinds = {kind.value for kind in FaultKind}
+    assert {word.kind for word in (*scenario.words, *scenario.cleared)} | set(scenario.forbidden) <= kinds
+
+
+@pytest.mark.parametrize("scenario", HOST_SCENARIOS, ids=lambda item: item.name)
+def test_measures_of_a_scenario_have_names_of_their_own(scenario: HostScenario) -> None:
+    names = [word.measure for word in (*scenario.words, *scenario.cleared)]
+    assert len(names) == len(set(names))
+
+
+def test_a_lab_of_its_own_is_as_large_as_the_scenario_needs() -> None:
+    lab = lab_for(SCENARIOS["rack-cut"], RunOptions(1), hypervisors=None, operators=None, agents=True)
+    assert lab.hypervisors >= 13
+    lab = lab_for(SCENARIOS["vm-kill"], RunOptions(1, kill_leader=True), hypervisors=3, operators=None, agents=False)
+    assert (lab.hypervisors, lab.operators, lab.agents) == (3, 2, False)
 
 
 def test_the_crds_come_with_the_package() -> None:

@@ -13,13 +13,14 @@ import orjson
 
 from nfvi_ha.api.names import ANNOTATION_ADDRESSES, KUBEVIRT_HEARTBEAT, KUBEVIRT_SCHEDULABLE
 from nfvi_ha.kube.client import KubeClient
-from nfvi_ha.kube.errors import AlreadyExists, KubeError, NotFound
+from nfvi_ha.kube.errors import AlreadyExists, KubeError, NotFound, Unavailable
 from nfvi_ha.kube.resources import LEASES, NODES
 from nfvi_ha.lab.objects import JsonObject, api_time, condition_of, micro_time, with_condition
 from nfvi_ha.lab.timings import LabTimings, draw
 
 log = logging.getLogger(__name__)
 
+REGISTER_SECONDS: Final = 0.2
 LEASE_NAMESPACE: Final = "kube-node-lease"
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure")
 
@@ -147,6 +148,15 @@ class NodeAgent:
         self._node_uid = ""
 
     async def register(self) -> None:
+        """``try_register`` until it is done: a host that boots may be up before its network is, as a kubelet knows."""
+        while True:
+            try:
+                return await self.try_register()
+            except Unavailable as error:
+                log.warning("not registered yet: %s", error)
+                await asyncio.sleep(REGISTER_SECONDS)
+
+    async def try_register(self) -> None:
         """Create the Node, its status and its Lease, or take over those of an earlier run.
 
         Raises:

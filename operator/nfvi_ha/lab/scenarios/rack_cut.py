@@ -20,7 +20,7 @@ SCENARIO: Final = HostScenario(
     summary="4 of 13 hypervisors are cut off at once: each is told with cause MassFailure, and one root for all.",
     inject=_inject,
     words=(
-        Word("hypervisor.failed", "Hypervisor/{node}", each_node=True),
+        Word("hypervisor.failed", "Hypervisor/{node}", cause="MassFailure", each_node=True),
         Word("nfvi.mass.failure", "NFVI/lab", "root_ms"),
     ),
     forbidden=("agent.lost", "hypervisor.unreachable"),
