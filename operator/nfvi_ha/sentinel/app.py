@@ -261,9 +261,9 @@ class Sentinel:
 
     def _scribe_started(self) -> None:
         self.feed.begin()
-        self.reports.restart()
         self.chores.scribe_started()
         self.handover.resend()
+        self.reports.restart()
 
     def not_ready(self) -> list[str]:
         """What is missing before this seat can judge, in words."""

@@ -33,8 +33,9 @@ class Chores:
         return now - self._started >= self._sentinel.roster.policy.warm_up_seconds
 
     def scribe_started(self) -> None:
-        """It knows nothing yet."""
+        """It knows nothing yet, and when it may write hangs on who else is there: that it must know first."""
         self._heard_by_scribe = None
+        self._tell_scribe_of_seats()
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -75,13 +76,17 @@ class Chores:
         if heard != self._heard:
             self._heard = heard
             log.info("sentinels", extra={"heard": heard})
-        if heard != self._heard_by_scribe and one.scribe.send({"seats": heard}):
-            self._heard_by_scribe = heard
+        self._tell_scribe_of_seats()
         lost = one.seats.lost()
         for seat, is_lost in lost.items():
             if is_lost and not self._lost.get(seat):
                 one.teller.raise_fault(redundancy_fault(seat, one.clock, alone=len(heard) == 1))
         self._lost = lost
+
+    def _tell_scribe_of_seats(self) -> None:
+        heard = self._heard
+        if heard and heard != self._heard_by_scribe and self._sentinel.scribe.send({"seats": heard}):
+            self._heard_by_scribe = heard
 
     def _clear_seats(self) -> None:
         """Whoever is heard is not lost, also if it was an earlier process of ours that said so."""
