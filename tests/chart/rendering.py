@@ -46,5 +46,11 @@ def one(objects: Iterable[Obj], kind: str, namespace: str | None = None) -> Obj:
     return found[0]
 
 
+def of_component(objects: Iterable[Obj], component: str) -> list[Obj]:
+    """Those of the operator, the agent or the sentinel."""
+    label = "app.kubernetes.io/component"
+    return [obj for obj in objects if obj["metadata"].get("labels", {}).get(label) == component]
+
+
 def key(obj: Obj) -> tuple[str, str, str]:
     return obj["kind"], obj["metadata"].get("namespace", ""), obj["metadata"]["name"]

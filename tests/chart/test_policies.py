@@ -7,7 +7,8 @@ import pytest
 from nfvi_ha.api.names import GROUP
 from nfvi_ha.cli.helm import Helm
 from nfvi_ha.operator.app import STOP_SECONDS
-from tests.chart.rendering import CHART, NAMESPACE, VALUES, Obj, of_kind, one, render
+from nfvi_ha.operator.keys.keeper import CERTIFICATE_SECRET
+from tests.chart.rendering import CHART, NAMESPACE, VALUES, Obj, of_component, of_kind, one, render
 
 READING = {"get", "list", "watch"}
 WRITES = {
@@ -16,6 +17,8 @@ WRITES = {
     (GROUP, "incidents/status"): {"patch"},
     (GROUP, "vnfreplicasets/status"): {"patch"},
     (GROUP, "vimendpoints/status"): {"patch"},
+    (GROUP, "hapolicies/status"): {"patch"},
+    ("authentication.k8s.io", "tokenreviews"): {"create"},
     (GROUP, "vnfreplicasets/finalizers"): {"update"},
     ("events.k8s.io", "events"): {"create", "patch"},
 }
@@ -38,6 +41,7 @@ def rules_of(objects: list[Obj], kind: str) -> list[Obj]:
 
 def operator_rules(objects: list[Obj]) -> list[Obj]:
     """Those of the operator's own ClusterRole."""
+    objects = of_component(objects, "operator")
     bound = {binding["roleRef"]["name"] for binding in of_kind(objects, "ClusterRoleBinding")}
     return rules_of(
         [role for role in of_kind(objects, "ClusterRole") if role["metadata"]["name"] in bound], "ClusterRole"
@@ -127,16 +131,19 @@ def test_secrets_and_leases_are_readable_in_single_namespaces_only(objects: list
 
 
 def test_own_namespace_is_where_secrets_are_read(helm: Helm) -> None:
-    rules = one(render(helm), "Role", NAMESPACE)["rules"]
+    rules = one(of_component(render(helm), "operator"), "Role", NAMESPACE)["rules"]
 
-    (rule,) = [rule for rule in rules if "secrets" in rule["resources"]]
-    assert set(rule["verbs"]) == {"list", "watch", "create"}
+    reading, renewing = [rule for rule in rules if "secrets" in rule["resources"]]
+    assert set(reading["verbs"]) == {"list", "watch", "create"}
+    assert (renewing["resourceNames"], renewing["verbs"]) == ([CERTIFICATE_SECRET], ["patch"])
 
 
 def test_node_leases_are_read_only(helm: Helm) -> None:
-    (rule,) = one(render(helm), "Role", "kube-node-lease")["rules"]
+    for component in ("operator", "sentinel"):
+        (rule,) = one(of_component(render(helm), component), "Role", "kube-node-lease")["rules"]
 
-    assert rule == {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["list", "watch"]}
+        assert (rule["apiGroups"], rule["resources"]) == (["coordination.k8s.io"], ["leases"])
+        assert set(rule["verbs"]) <= READING
 
 
 def test_of_namespaces_only_kube_system_is_read(helm: Helm) -> None:
@@ -178,7 +185,7 @@ def test_replicas_are_hot_standbys_on_different_nodes(helm: Helm) -> None:
     assert deployment["strategy"]["rollingUpdate"] == {"maxUnavailable": 1, "maxSurge": 0}
     assert term["topologyKey"] == "kubernetes.io/hostname"
     assert term["labelSelector"]["matchLabels"] == deployment["selector"]["matchLabels"]
-    assert one(render(helm), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert one(of_component(render(helm), "operator"), "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
 def test_operator_is_scheduled_before_what_it_guards_and_beside_the_control_plane(helm: Helm) -> None:

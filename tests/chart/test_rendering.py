@@ -9,11 +9,12 @@ import yaml
 from nfvi_ha import __version__
 from nfvi_ha.api.schema import KINDS
 from nfvi_ha.cli.helm import Helm
-from tests.chart.rendering import CHART, KUBE_VERSIONS, ROOT, VALUES, Obj, key, of_kind, one, render
+from tests.chart.rendering import CHART, KUBE_VERSIONS, ROOT, VALUES, Obj, key, of_component, of_kind, one, render
 
 FULL = CHART / "ci" / "full-values.yaml"
 MINIMAL = CHART / "ci" / "minimal-values.yaml"
 OPENSHIFT = CHART / "ci" / "openshift-values.yaml"
+WORKLOADS = {"operator": "Deployment", "agent": "DaemonSet", "sentinel": "StatefulSet"}
 OLDEST_SCHEMAS = "1.25.0"
 """Of kubernetes-validate; older releases are asked themselves, in tests/integration/test_helm_release.py."""
 
@@ -107,29 +108,39 @@ def test_crds_can_be_left_out(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("kube", "version"), [("1.20.2", "policy/v1beta1"), ("1.21.0", "policy/v1")])
 def test_disruption_budget_is_of_a_version_that_the_server_knows(helm: Helm, kube: str, version: str) -> None:
-    assert one(render(helm, kube=kube), "PodDisruptionBudget")["apiVersion"] == version
+    budgets = of_kind(render(helm, kube=kube), "PodDisruptionBudget")
+
+    assert [budget["apiVersion"] for budget in budgets] == [version, version]
 
 
 @pytest.mark.parametrize("kube", KUBE_VERSIONS)
 def test_nothing_needs_a_version_that_the_oldest_server_lacks(helm: Helm, kube: str) -> None:
     known = {
         "v1", "apps/v1", "rbac.authorization.k8s.io/v1", "apiextensions.k8s.io/v1", "policy/v1", "policy/v1beta1",
+        "networking.k8s.io/v1",
     }  # fmt: skip
 
     assert {obj["apiVersion"] for obj in render(helm, kube=kube)} <= known
 
 
+@pytest.mark.parametrize(("component", "kind"), WORKLOADS.items())
 @pytest.mark.parametrize("values", VALUES, ids=values_name)
-def test_selectors_find_the_pods_and_names_are_consistent(helm: Helm, values: Path | None) -> None:
-    objects = render(helm, values=values)
-    deployment = one(objects, "Deployment")
-    pod = deployment["spec"]["template"]
+def test_selectors_find_the_pods_and_names_are_consistent(
+    helm: Helm, values: Path | None, component: str, kind: str
+) -> None:
+    objects = of_component(render(helm, values=values), component)
+    if not objects and values == MINIMAL:
+        return
+    workload = one(objects, kind)
+    pod = workload["spec"]["template"]
     labels = pod["metadata"]["labels"].items()
 
-    selectors = [deployment["spec"]["selector"]["matchLabels"]]
+    selectors = [workload["spec"]["selector"]["matchLabels"]]
     selectors += [obj["spec"]["selector"]["matchLabels"] for obj in of_kind(objects, "PodDisruptionBudget")]
+    selectors += [obj["spec"]["podSelector"]["matchLabels"] for obj in of_kind(objects, "NetworkPolicy")]
     selectors += [obj["spec"]["selector"] for obj in of_kind(objects, "Service")]
     assert all(selector.items() <= labels for selector in selectors)
+    assert all(selector["app.kubernetes.io/component"] == component for selector in selectors)
     accounts = of_kind(objects, "ServiceAccount")
     for account in accounts:
         assert account["metadata"]["name"] == pod["spec"]["serviceAccountName"]
@@ -138,7 +149,7 @@ def test_selectors_find_the_pods_and_names_are_consistent(helm: Helm, values: Pa
         assert (binding["metadata"].get("namespace", ""), binding["roleRef"]["name"]) in roles
         (subject,) = binding["subjects"]
         assert subject["name"] == pod["spec"]["serviceAccountName"]
-        assert subject["namespace"] == deployment["metadata"]["namespace"]
+        assert subject["namespace"] == workload["metadata"]["namespace"]
 
 
 def test_every_namespaced_object_says_its_namespace(helm: Helm) -> None:

@@ -89,7 +89,7 @@ def leaves(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[s
     """Options by path: what is no object, or an object whose keys are the user's, or resources as a whole."""
     for name, part in schema["properties"].items():
         inner = f"{path}.{name}".lstrip(".")
-        if "properties" in part and inner != "resources":
+        if "properties" in part and name != "resources":
             yield from leaves(part, inner)
         else:
             yield inner, part

@@ -65,3 +65,47 @@ app.kubernetes.io/component: operator
 {{ include "nfvi-ha.labels" . }}
 app.kubernetes.io/component: operator
 {{- end }}
+
+{{/* The other two processes: their names, labels and what selects their pods. */}}
+{{- define "nfvi-ha.agentName" -}}
+{{- printf "%s-agent" (include "nfvi-ha.fullname" .) }}
+{{- end }}
+
+{{- define "nfvi-ha.sentinelName" -}}
+{{- printf "%s-sentinel" (include "nfvi-ha.fullname" .) }}
+{{- end }}
+
+{{- define "nfvi-ha.agentClusterName" -}}
+{{- include "nfvi-ha.clusterName" . | trimSuffix "-operator" | printf "%s-agent" }}
+{{- end }}
+
+{{- define "nfvi-ha.sentinelClusterName" -}}
+{{- include "nfvi-ha.clusterName" . | trimSuffix "-operator" | printf "%s-sentinel" }}
+{{- end }}
+
+{{- define "nfvi-ha.agentSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "nfvi-ha.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: agent
+{{- end }}
+
+{{- define "nfvi-ha.sentinelSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "nfvi-ha.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: sentinel
+{{- end }}
+
+{{- define "nfvi-ha.agentLabels" -}}
+{{ include "nfvi-ha.labels" . }}
+app.kubernetes.io/component: agent
+{{- end }}
+
+{{- define "nfvi-ha.sentinelLabels" -}}
+{{ include "nfvi-ha.labels" . }}
+app.kubernetes.io/component: sentinel
+{{- end }}
+
+{{/* Where agents get their keys. */}}
+{{- define "nfvi-ha.keyServiceName" -}}
+{{- printf "%s-keys" (include "nfvi-ha.fullname" .) }}
+{{- end }}

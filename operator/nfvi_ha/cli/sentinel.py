@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,11 +22,16 @@ def build() -> typer.Typer:
 
 
 def _address(text: str) -> tuple[str, str]:
+    """Network and our address on it. Of a CIDR it is the one with which this host would speak to others in it."""
+    from nfvi_ha.agent.beat.port import resolve
+
     name, _, address = text.partition("=")
     try:
-        return name, str(ip_address(address))
+        return name, resolve(str(ip_network(address, strict=False) if "/" in address else ip_address(address)))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not like mgmt=192.0.2.1") from error
+        raise typer.BadParameter(f"{text!r} is not like mgmt=192.0.2.1 or mgmt=192.0.2.0/24") from error
+    except OSError as error:
+        raise typer.BadParameter(f"{text!r}: {error}") from error
 
 
 def _peer(text: str) -> tuple[int, str, tuple[str, int]]:
@@ -52,7 +57,7 @@ def seat_of(identity: str) -> int:
 def run(
     address: Annotated[
         list[str],
-        typer.Option(help="Network and our address on it, like mgmt=192.0.2.1; once for each, in the policy's order."),
+        typer.Option(help="Network and our address on it, or the CIDR it is in: mgmt=192.0.2.1; once each, in order."),
     ],
     state_dir: Annotated[Path, typer.Option(help="Cache and spool; must survive a restart.", envvar="NFVI_HA_STATE")],
     seat: Annotated[int | None, typer.Option(help="0, 1 or 2; default: the Pod's ordinal.", min=0, max=2)] = None,

@@ -12,12 +12,13 @@ from typing import Final
 
 import orjson
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from nfvi_ha.core.key_material import KeyMaterial
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.operator.keys.bearer import Reviewer
 from nfvi_ha.operator.keys.limits import Limits
+from nfvi_ha.operator.keys.metrics import KeyMetrics
 from nfvi_ha.operator.keys.refusal import KeyRefused, Reason
 
 log = logging.getLogger(__name__)
@@ -55,12 +56,7 @@ class KeyService:
         self._keys = keys
         self._cluster = cluster
         self._limits = Limits(clock)
-        self._answers = Counter(
-            "nfvi_ha_key_requests_total",
-            "Questions of agents for their keys, by result.",
-            ["result"],
-            registry=registry,
-        )
+        self._metrics = KeyMetrics(registry)
         self._runner: web.AppRunner | None = None
 
     async def start(self, host: str, port: int, port_file: str | None, context: ssl.SSLContext) -> int:
@@ -111,14 +107,14 @@ class KeyService:
         try:
             body = await self.answer(source, request.headers.get("Authorization", ""))
         except KeyRefused as refused:
-            self._answers.labels(refused.reason.value).inc()
+            self._metrics.answered(refused.reason.value)
             log.warning(
                 "keys refused", extra={"source": source, "reason": refused.reason.value, "detail": str(refused)}
             )
             headers = {"Retry-After": str(RETRY_SECONDS)} if refused.status in {429, 503} else {}
             told = orjson.dumps({"reason": refused.reason.value, "message": str(refused)})
             return _answered(told, refused.status, headers)
-        self._answers.labels(_GIVEN).inc()
+        self._metrics.answered(_GIVEN)
         return _answered(body, 200, {})
 
 
