@@ -54,6 +54,27 @@ def test_a_scenario_prints_one_json_object_and_nothing_else(run: Run) -> None:
 
 
 @pytest.mark.timeout(600)
+def test_a_hypervisor_that_loses_power_is_told_with_its_vms_and_nothing_is_replaced_yet(run: Run) -> None:
+    done = run("lab", "run", "hypervisor-off", "-n", "2", "--vms", "5", "-o", "json", seconds=500)
+    assert done.code == 0, done
+    result = done.json()
+    assert result["options"]["network"] == "namespaces", "figures without links that can be cut do not count"
+    for one in result["runs"]:
+        assert 300 < one["notified_ms"] <= 3000  # a bound; benches measure
+        assert one["notified_ms"] <= one["last_vm_ms"] <= 3000
+
+
+@pytest.mark.timeout(600)
+def test_a_short_soak_finds_no_false_alarm(run: Run) -> None:
+    done = run("lab", "soak", "--minutes", "0.5", "--hypervisors", "8", "-o", "json")
+    assert done.code == 0, done
+    result = done.json()
+    assert result["passed"]
+    assert result["false_alarms"] == 0
+    assert result["made"] == {"sentinel": 6, "agent": 2, "burst": 1}
+
+
+@pytest.mark.timeout(600)
 def test_a_lab_stays_up_is_used_and_leaves_nothing_behind(run: Run) -> None:
     assert run("lab", "status", "-o", "json").code == 3
     up = run("lab", "up", "-o", "json")
@@ -62,6 +83,8 @@ def test_a_lab_stays_up_is_used_and_leaves_nothing_behind(run: Run) -> None:
         state = run("lab", "status", "-o", "json")
         assert state.code == 0, state
         assert state.json()["state"] == "Running"
+        assert set(state.json()["hypervisors"].values()) == {"on"}, "each with its agent"
+        assert state.json()["sentinels"] == {f"sentinel-{seat}": "running" for seat in range(3)}
         kubeconfig = run("lab", "kubeconfig").out.strip()
         assert kubeconfig == up.json()["kubeconfig"]
         began = time.monotonic()
