@@ -82,11 +82,12 @@ async def _trouble(lab: BareLab, options: SoakOptions, random: Random, say: Say)
     """A burst of loss each minute, and stops of processes spread over the time."""
     made: Counter[str] = Counter()
     total = options.minutes * 60
-    bursts = [("burst", 60.0 * minute + 30.0) for minute in range(max(1, round(options.minutes)))]
+    number = max(1, round(options.minutes))
+    bursts = [("burst", total / number * (index + 0.5)) for index in range(number)]
     stops = [("agent", "")] * STOPS + [("sentinel", str(seat)) for seat in range(SEATS)] * STOPS
     random.shuffle(stops)
     pause = total / (len(stops) + 1)
-    spread = [(f"{kind} {which}".strip(), pause * number) for number, (kind, which) in enumerate(stops, 1)]
+    spread = [(f"{kind} {which}".strip(), pause * index) for index, (kind, which) in enumerate(stops, 1)]
     began = time.monotonic()
     for what, due in sorted([*bursts, *spread], key=lambda item: item[1]):
         await asyncio.sleep(max(0.0, began + min(due, total) - time.monotonic()))
