@@ -73,6 +73,9 @@ class Audience(Protocol):
     def seat_beat(self, beat: SeatBeat, now: float, /) -> None:
         """Another seat lives."""
 
+    def seat_taken(self, beat: SeatBeat, now: float, /) -> None:
+        """Another seat lives, and has heard a later process than ours with our seat."""
+
     def vote(self, vote: Vote, now: float, /) -> None:
         """Another seat's opinion."""
 

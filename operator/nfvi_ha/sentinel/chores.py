@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.verdict.outputs import NodeState
 from nfvi_ha.sentinel import host_report, seats
-from nfvi_ha.sentinel.seats import Health, redundancy_fault, sentinel_resource
+from nfvi_ha.sentinel.seats import Health, redundancy_fault, sentinel_resource, twin_fault
 
 if TYPE_CHECKING:
     from nfvi_ha.sentinel.app import Sentinel
@@ -27,6 +27,7 @@ class Chores:
         self._heard: list[int] = []
         self._heard_by_scribe: list[int] | None = None
         self._lost: dict[int, bool] = {}
+        self._twice: frozenset[int] = frozenset()
 
     def is_warm(self, now: float) -> bool:
         """Whether enough time has passed since our start to judge."""
@@ -82,6 +83,13 @@ class Chores:
             if is_lost and not self._lost.get(seat):
                 one.teller.raise_fault(redundancy_fault(seat, one.clock, alone=len(heard) == 1))
         self._lost = lost
+        twice = one.seats.twice()
+        for seat in twice - self._twice:
+            log.error("two processes have one seat", extra={"seat": seat, "ours": seat == one.settings.seat})
+            # If it was lost a moment ago, that is over: there are too many of it now.
+            one.teller.clear(sentinel_resource(seat), FaultKind.REDUNDANCY_LOST, f"sentinel {seat} is heard again")
+            one.teller.raise_fault(twin_fault(seat, one.clock))
+        self._twice = twice
 
     def _tell_scribe_of_seats(self) -> None:
         heard = self._heard
@@ -89,7 +97,7 @@ class Chores:
             self._heard_by_scribe = heard
 
     def _clear_seats(self) -> None:
-        """Whoever is heard is not lost, also if it was an earlier process of ours that said so."""
+        """Whoever is heard, by one process, is not lost, also if it was an earlier process of ours that said so."""
         one = self._sentinel
-        for seat in one.seats.alive():
+        for seat in {*one.seats.alive()} - self._twice:
             one.teller.clear(sentinel_resource(seat), FaultKind.REDUNDANCY_LOST, f"sentinel {seat} is heard again")

@@ -117,6 +117,10 @@ class Dispatch:
         fresh = self._judge(fellow, FrameKind.SEAT_BEAT, found.incarnation, found.sequence, found.nonces)
         if fresh is Freshness.FRESH:
             self._audience.seat_beat(found, now)
+        elif fresh is Freshness.UNPROVEN:
+            ours = found.nonces[self._sources.seat]
+            if fellow.knows_our_twin(found.incarnation, FrameKind.SEAT_BEAT, found.sequence, ours):
+                self._audience.seat_taken(found, now)
         return OF_FRESHNESS.get(fresh)
 
     def _vote(self, data: Data, key: bytes, now: float) -> Drop | None:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from nfvi_ha.core.wire.nonces import SEATS
+
 if TYPE_CHECKING:
     from nfvi_ha.sentinel.app import Sentinel
 
@@ -23,6 +25,12 @@ def register_gauges(sentinel: "Sentinel", registry: CollectorRegistry) -> None:
         lambda: sentinel.judge.lag.worst_seconds,
     )
     metrics.gauge("seats_heard", "Other seats that are heard now.", lambda: float(len(sentinel.seats.alive())))
+    metrics.labelled(
+        "seat_twice",
+        "1 for a seat that two processes have, so that its vote does not count.",
+        "seat",
+        lambda: {str(seat): float(seat in sentinel.seats.twice()) for seat in range(SEATS)},
+    )
     metrics.gauge(
         "records_waiting",
         "Incidents that are not in the API as they stand here.",

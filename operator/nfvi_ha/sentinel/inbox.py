@@ -1,6 +1,7 @@
 """Verified frames, handed to whom they concern. Whether a frame is authentic and fresh was found out before."""
 
 from collections.abc import Callable
+from typing import Final
 
 from nfvi_ha.core.verdict.inputs import Vote
 from nfvi_ha.core.verdict.outputs import Outputs
@@ -20,6 +21,9 @@ from nfvi_ha.sentinel.prober import Prober
 from nfvi_ha.sentinel.seats import Seats
 from nfvi_ha.sentinel.sources import Place
 from nfvi_ha.sentinel.teller import Teller
+
+OTHER_PROCESS: Final = 0
+"""Its incarnation is not known, only that it is not ours."""
 
 
 class Inbox:
@@ -115,8 +119,14 @@ class Inbox:
 
     def seat_beat(self, beat: SeatBeat, now: float, /) -> None:
         """Another seat lives."""
-        self._seats.heard(beat.seat, now)
+        self._seats.heard(beat.seat, beat.incarnation, now)
         self._do(self._verdicts.seat_heard(beat.seat, beat.incarnation, now))
+
+    def seat_taken(self, beat: SeatBeat, now: float, /) -> None:
+        """Somebody else has our seat: neither of us judges, or votes."""
+        self._seats.heard(beat.seat, beat.incarnation, now)
+        self._seats.taken(now)
+        self._do(self._verdicts.seat_heard(self._seats.own, OTHER_PROCESS, now))
 
     def vote(self, vote: Vote, now: float, /) -> None:
         """Another seat's opinion."""

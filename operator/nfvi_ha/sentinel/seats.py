@@ -22,6 +22,9 @@ START_SECONDS: Final = 30.0
 """A seat that was never heard is not missed before: sentinels start one after the other."""
 SENTINEL_KIND: Final = "Sentinel"
 CAUSE_SEAT_SILENT: Final = "SeatSilent"
+CAUSE_SEAT_TWICE: Final = "SeatTwice"
+TWICE_SECONDS: Final = 3.0
+"""So long the last word of a process whose seat another one has is remembered."""
 NEVER: Final = float("-inf")
 
 
@@ -65,10 +68,33 @@ class Seats:
         self._started = clock.monotonic()
         self._beats, self._votes, self._tellings = count(1), count(1), count(1)
         self._heard = dict.fromkeys(sources.fellows, NEVER)
+        self._newest: dict[int, tuple[int, float]] = {}
+        """By seat: the latest start that was heard, and since when."""
+        self._twice_at: dict[int, float] = {}
+        """By seat: when an earlier start of it was last heard beside the latest."""
 
-    def heard(self, seat: int, now: float) -> None:
-        """A beat of that seat."""
+    @property
+    def own(self) -> int:
+        """Our number."""
+        return self._sources.seat
+
+    def heard(self, seat: int, incarnation: int, now: float) -> None:
+        """A beat of that seat. What an earlier start of it sends after the latest has spoken for a while is alive."""
         self._heard[seat] = now
+        newest, since = self._newest.get(seat, (-1, now))
+        if incarnation > newest:
+            self._newest[seat] = incarnation, now
+        elif incarnation < newest and now - since > LOST_SECONDS:
+            self._twice_at[seat] = now
+
+    def taken(self, now: float) -> None:
+        """Another process was heard with our own seat."""
+        self._twice_at[self.own] = now
+
+    def twice(self) -> frozenset[int]:
+        """Seats that two processes believe to have, our own perhaps among them."""
+        now = self._clock.monotonic()
+        return frozenset(seat for seat, at in self._twice_at.items() if now - at <= TWICE_SECONDS)
 
     def alive(self) -> list[int]:
         """Other seats that are heard now."""
@@ -148,6 +174,20 @@ def redundancy_fault(seat: int, clock: Clock, *, alone: bool) -> Fault:
         message=f"sentinel {seat} is not heard" + (", nor is any other: we may be cut off ourselves" if alone else ""),
         severity=Severity.MAJOR,
         confidence=Confidence.LOW if alone else Confidence.HIGH,
+        detected_at=clock.now(),
+    )
+
+
+def twin_fault(seat: int, clock: Clock) -> Fault:
+    """Two processes have one seat: both beat, and neither's vote counts, so the other two must agree."""
+    return Fault(
+        kind=FaultKind.REDUNDANCY_LOST,
+        resource=sentinel_resource(seat),
+        cause=CAUSE_SEAT_TWICE,
+        message=f"two processes run as sentinel {seat}, so its vote does not count: end one of them, and restart the "
+        "other if it is the older",
+        severity=Severity.MAJOR,
+        confidence=Confidence.HIGH,
         detected_at=clock.now(),
     )
 

@@ -119,6 +119,18 @@ class Fellow:
         last[kind] = sequence
         return Freshness.FRESH
 
+    def knows_our_twin(self, incarnation: int, kind: int, sequence: int, nonce: int) -> bool:
+        """Whether an authentic frame without our nonce says that another process has our seat.
+
+        It had ours before, in this very life of its, and now has another's: so it was made after that other started,
+        and is no record of the time before us.
+        """
+        last = self.lives.get(incarnation)
+        if not nonce or last is None or sequence <= last.get(kind, sequence):
+            return False
+        last[kind] = sequence
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class BeatKey:

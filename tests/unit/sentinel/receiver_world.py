@@ -74,6 +74,9 @@ class Ear:
     def seat_beat(self, beat: Any, now: float) -> None:
         self.changes.append(("seat_beat", beat))
 
+    def seat_taken(self, beat: Any, now: float) -> None:
+        self.changes.append(("seat_taken", beat))
+
     def vote(self, vote: Vote, now: float) -> None:
         self.changes.append(("vote", vote))
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
@@ -265,6 +266,13 @@ class SeatProcess:
                 self._process.send_signal(number)
         return await self._process.wait()
 
+    async def metric(self, sample: str) -> float | None:
+        """A sample of /metrics, by its name and labels; None where there is none."""
+        port = int((self.directory / "ports").read_text().splitlines()[-1])
+        async with aiohttp.request("GET", f"http://127.0.0.1:{port}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{sample} ")), None)
+
     def spooled(self) -> list[dict[str, Any]]:
         return [orjson.loads(path.read_bytes()) for path in (self.directory / "state" / "spool").glob("*.json")]
 
@@ -272,8 +280,19 @@ class SeatProcess:
 class Site:
     """Everything together."""
 
-    def __init__(self, directory: Path, vim: Receiver, agents: list[Agent], seats: list[SeatProcess]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        vim: Receiver,
+        agents: list[Agent],
+        seats: list[SeatProcess],
+        twin_of: Callable[[int], SeatProcess],
+        ports: list[int],
+    ) -> None:
         self.directory = directory
+        self.twin_of = twin_of
+        """Another process of that seat, at another place; whoever makes one ends it."""
+        self.ports = ports
         self.vim = vim
         self.agents = agents
         self.seats = seats
@@ -333,7 +352,12 @@ async def site(directory: Path, *, agents: int = 4, seats: int = 3, feed: Iterab
         await host.start()
     lines = [*_feed(url, hosts), *feed]
     processes: list[SeatProcess] = []
-    made = Site(directory, vim, hosts, processes)
+
+    def twin_of(number: int) -> SeatProcess:
+        others = [port if other != number else 0 for other, port in enumerate(ports)]
+        return _seat(directory / f"twin-{number}", number, others, lines)
+
+    made = Site(directory, vim, hosts, processes, twin_of, ports)
     try:
         processes.extend(_seat(directory / f"seat-{number}", number, ports, lines) for number in range(seats))
         await asyncio.gather(*(process.start() for process in processes))

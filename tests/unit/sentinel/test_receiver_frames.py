@@ -142,6 +142,34 @@ def test_a_copy_over_the_other_network_is_dropped(world: World, make: Callable[.
     assert world.dropped() == {"Replayed": 1}
 
 
+OF_OUR_TWIN = (NONCES[0], NONCES[SEAT] + 1, NONCES[2])
+
+
+def test_a_fellow_that_has_learnt_another_nonce_of_our_seat_tells_of_a_twin(world: World) -> None:
+    world.take(seat_beat(sequence=1), seat_beat(sequence=2, nonces=OF_OUR_TWIN))
+    assert [beat.sequence for beat in world.ear.of("seat_taken")] == [2]
+
+
+@pytest.mark.parametrize(
+    "datagrams",
+    [
+        (seat_beat(sequence=2, nonces=OF_OUR_TWIN),),
+        (seat_beat(sequence=2), seat_beat(sequence=1, nonces=OF_OUR_TWIN)),
+        (seat_beat(sequence=1), seat_beat(sequence=2, nonces=OF_OUR_TWIN, incarnation=4)),
+        (seat_beat(sequence=1), seat_beat(sequence=2, nonces=(NONCES[0], 0, NONCES[2]))),
+    ],
+    ids=["never heard", "from before", "of an earlier life", "knows nobody in our seat"],
+)
+def test_a_record_of_the_time_before_us_tells_of_no_twin(world: World, datagrams: tuple[bytes, ...]) -> None:
+    world.take(*datagrams)
+    assert world.ear.of("seat_taken") == []
+
+
+def test_word_of_a_twin_that_is_played_back_counts_once(world: World) -> None:
+    world.take(seat_beat(sequence=1), *[seat_beat(sequence=2, nonces=OF_OUR_TWIN)] * 3)
+    assert len(world.ear.of("seat_taken")) == 1
+
+
 @pytest.mark.parametrize("make", [vote, told, seat_beat])
 def test_nobody_else_has_our_seat(world: World, make: Callable[..., bytes]) -> None:
     world.take(make(seat=SEAT))

@@ -86,7 +86,7 @@ async def test_a_scribe_that_comes_back_is_told_first_who_is_there_then_all_that
     sentinel.reports.state(NODE, NodeState.FAILED, "Silent")
 
     def told(*kinds: str) -> bool:
-        sentinel.seats.heard(1, sentinel.clock.monotonic())
+        sentinel.seats.heard(1, 1, sentinel.clock.monotonic())
         sentinel.chores.tick(sentinel.clock.monotonic())
         return {next(iter(line)) for line in scribes.lines()} >= set(kinds)
 

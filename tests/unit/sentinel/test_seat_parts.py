@@ -62,7 +62,7 @@ def test_without_a_vote_key_nothing_is_said() -> None:
 
 def test_a_seat_is_lost_after_a_second_and_one_that_never_came_only_after_its_time_to_start() -> None:
     fellows = Fellows()
-    fellows.seats.heard(0, fellows.now)
+    fellows.seats.heard(0, 1, fellows.now)
     assert fellows.seats.alive() == [0]
     fellows.now += 1.1
     assert fellows.seats.lost() == {0: True, 2: False}
@@ -72,7 +72,7 @@ def test_a_seat_is_lost_after_a_second_and_one_that_never_came_only_after_its_ti
 
 def test_a_stall_of_our_own_loses_no_seat() -> None:
     fellows = Fellows()
-    fellows.seats.heard(0, fellows.now)
+    fellows.seats.heard(0, 1, fellows.now)
     fellows.now += 5.0
     fellows.seats.excuse(4.9)
     assert fellows.seats.lost()[0] is False

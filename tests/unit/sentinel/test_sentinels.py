@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nfvi_ha.core.fault import FaultKind
 
+from .played_seat import PlayedSeat
 from .site import site, until, vm
 
 
@@ -79,3 +80,47 @@ async def test_a_vim_that_is_down_gets_everything_in_order_once_it_is_back(tmp_p
         await here.wait_for("process.restored")
         assert len(here.ids("process.failed")) == len(here.ids("process.restored")) == 1
         assert not [one for one in here.vim.records if one.out_of_order]
+
+
+async def test_a_seat_that_another_process_has_taken_says_so_and_abstains(tmp_path: Path) -> None:
+    """A sentinel by hand with a number that is in use: the others speak to the first, but know of the second."""
+    async with site(tmp_path) as here:
+        await here.settled()
+        twin = here.twin_of(1)
+        await twin.start()
+        try:
+            (lost, *_) = await here.wait_for("ha.redundancy.lost", "sentinel-1")
+            assert lost.data["cause"] == "SeatTwice"
+            assert await here.seats[1].metric('nfvi_ha_sentinel_seat_twice{seat="1"}') == 1
+            assert "two processes have one seat seat=1 ours=True" in here.seats[1].log()
+            here.seats[2].kill()
+            await here.wait_for("ha.redundancy.lost", "sentinel-2")
+            here.agents[0].die()
+            # Seats 0 and 1 would be a quorum if the latter were only one.
+            await here.wait_for("hypervisor.unreachable")
+            assert not here.ids("hypervisor.failed")
+        finally:
+            await twin.stop()
+
+
+async def test_two_processes_of_one_seat_have_no_vote_and_the_vim_hears_of_them(tmp_path: Path) -> None:
+    """A Pod that was forced away from a node that runs on: the others speak to its successor, and hear both."""
+    async with site(tmp_path) as here:
+        await here.settled()
+        await here.seats[1].stop()
+        async with PlayedSeat(1, here.ports) as elder:
+            await until(lambda: elder.heard_by(here.seats[0]), "the seat that the test plays to be heard")
+            elder.stop_listening()
+            await here.seats[1].start()
+            said = "two processes have one seat seat=1 ours=False"
+            await until(lambda: said in here.seats[0].log() and said in here.seats[2].log(), "the others to see it")
+            assert await here.seats[0].metric('nfvi_ha_sentinel_seat_twice{seat="1"}') == 1
+            await until(lambda: "SeatTwice" in {one.data["cause"] for one in here.events("ha.redundancy.lost")}, "word")
+            here.seats[2].kill()
+            await here.wait_for("ha.redundancy.lost", "sentinel-2")
+            here.agents[0].die()
+            # Seat 0 has two votes for its own, and both of one seat.
+            await until(lambda: "kind=hypervisor.unreachable" in here.seats[0].log(), "seat 0 to speak for itself")
+            assert "kind=hypervisor.failed" not in here.seats[0].log()
+        over = "object=Sentinel//sentinel-1 detail=sentinel 1 is heard again"
+        await until(lambda: over in here.seats[0].log().rpartition("SeatTwice")[2], "the end of the elder to be seen")

@@ -125,6 +125,9 @@ class Ear:
         """What a peer found."""
         self.counts[FrameKind.PROBE_RESULT] += 1
 
+    def seat_taken(self, _beat: Any, _now: float) -> None:
+        """Another process has our seat."""
+
     def seat_beat(self, _beat: Any, _now: float) -> None:
         """Another seat."""
         self.counts[FrameKind.SEAT_BEAT] += 1
