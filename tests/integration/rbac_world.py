@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import socket
+import ssl
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +17,7 @@ import yaml
 
 from nfvi_ha.cli.helm import find_helm
 from nfvi_ha.kube.client import KubeClient
-from nfvi_ha.kube.resources import LEASES, SUBJECTACCESSREVIEWS, VNFREPLICASETS
+from nfvi_ha.kube.resources import LEASES, PODS, SECRETS, SERVICEACCOUNTS, SUBJECTACCESSREVIEWS, VNFREPLICASETS
 from nfvi_ha.lab.controlplane import ControlPlane
 from nfvi_ha.lab.controlplane.processes import Daemon
 from nfvi_ha.lab.nfvi import Nfvi
@@ -29,6 +32,7 @@ Right = tuple[str, str, str]
 ROOT: Final = Path(__file__).parents[2]
 SYSTEM: Final = "nfvi-ha-system"
 ACCOUNT: Final = "nfvi-ha-operator"
+AGENT: Final = "nfvi-ha-agent"
 USER: Final = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 LEASE: Final = "nfvi-ha-operator"
 TENANT: Final = "tenant"
@@ -66,10 +70,48 @@ class Installation:
         argv = [
             sys.executable, "-m", "nfvi_ha", "operator", "run", "--kubeconfig", str(kubeconfig),
             "--namespace", SYSTEM, "--identity", name, "--host", "127.0.0.1", "--port", "0",
-            "--port-file", str(directory / "port"),
+            "--port-file", str(directory / "port"), "--replicas", "2",
+            "--key-service-port", "0", "--key-service-port-file", str(directory / "keys-port"),
         ]  # fmt: skip
         log = directory / "operator.log"
         self.operators[name] = Daemon.spawn(name, argv, log=log, cwd=directory, detach=False)
+
+    def start_agent(self, kubeconfig: Path) -> Daemon:
+        """An agent of hv-1 that beats to nobody."""
+        directory = self.directory / "agent"
+        directory.mkdir()
+        settings = {
+            "node": "hv-1", "cluster": "c", "namespace": SYSTEM, "stateDir": str(directory),
+            "networks": [{"name": "node", "bind": "127.0.0.1", "port": free_port()}],
+            "keys": {"1": "11" * 32}, "kubeconfig": str(kubeconfig), "host": "127.0.0.1", "port": 0,
+        }  # fmt: skip
+        (directory / "agent.yaml").write_text(yaml.safe_dump(settings))
+        argv = [sys.executable, "-m", "nfvi_ha", "agent", "run", "--config", str(directory / "agent.yaml")]
+        return Daemon.spawn("agent", argv, log=directory / "agent.log", cwd=directory, detach=False)
+
+    async def ask_for_keys(self, operator: str) -> int:
+        """The key service's answer to an agent of hv-1: HTTP status."""
+        spec = {
+            "nodeName": "hv-1",
+            "serviceAccountName": AGENT,
+            "automountServiceAccountToken": False,
+            "containers": [{"name": "agent", "image": "nfvi-ha"}],
+        }
+        name = f"agent-of-{operator}"
+        pod = await self.client.create(PODS, {"metadata": {"name": name}, "spec": spec}, SYSTEM)
+        bound = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": pod["metadata"]["uid"]}
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": ["nfvi-ha-keys"], "boundObjectRef": bound},
+        }
+        made = await self.client.create(SERVICEACCOUNTS, body, SYSTEM, name=AGENT, subresource="token")
+        authority = (await self.client.get(SECRETS, "nfvi-ha-key-service", SYSTEM))["data"]["ca.crt"]
+        trust = ssl.create_default_context(cadata=b64decode(authority).decode())
+        url = f"https://localhost:{int((self.directory / operator / 'keys-port').read_text())}/v1/node-key"
+        headers = {"Authorization": f"Bearer {made['status']['token']}"}
+        async with aiohttp.ClientSession() as session, session.post(url, headers=headers, ssl=trust) as answer:
+            return answer.status
 
     async def ready(self, name: str) -> bool:
         try:
@@ -83,11 +125,11 @@ class Installation:
         lease = await self.client.get(LEASES, LEASE, SYSTEM)
         return str(lease["spec"].get("holderIdentity") or "")
 
-    def requests(self) -> Iterator[Obj]:
-        """What the operator's ServiceAccount asked for so far, in the API server's words."""
+    def requests(self, user: str = USER) -> Iterator[Obj]:
+        """What a ServiceAccount (the operator's) asked for so far, in the API server's words."""
         for line in self.audit_log.read_text().splitlines():
             entry = json.loads(line)
-            if entry["user"]["username"] == USER and "objectRef" in entry:
+            if entry["user"]["username"] == user and "objectRef" in entry:
                 yield entry
 
     async def stop_operators(self) -> None:
@@ -115,18 +157,24 @@ def rendered(plane: ControlPlane) -> list[Obj]:
     return [obj for obj in yaml.safe_load_all(text) if obj is not None]
 
 
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 def right_of(entry: Obj) -> Right:
     ref = entry["objectRef"]
     resource = f"{ref['resource']}/{ref['subresource']}" if ref.get("subresource") else ref["resource"]
     return ref.get("apiGroup", ""), resource, entry["verb"]
 
 
-def granted(objects: list[Obj]) -> set[Right]:
-    """By the roles that are bound to the operator."""
+def granted(objects: list[Obj], account: str = ACCOUNT) -> set[Right]:
+    """By the roles that are bound to a ServiceAccount (the operator's)."""
     bound = {
         (obj["roleRef"]["kind"], obj["metadata"].get("namespace"), obj["roleRef"]["name"])
         for obj in objects
-        if obj["kind"] in {"ClusterRoleBinding", "RoleBinding"}
+        if obj["kind"] in {"ClusterRoleBinding", "RoleBinding"} and obj["subjects"][0]["name"] == account
     }
     return {
         (group, resource, verb)

@@ -17,6 +17,7 @@ import pytest_asyncio
 import yaml
 from rbac_world import (
     ACCOUNT,
+    AGENT,
     APPLIED,
     KEY,
     QUICK,
@@ -25,6 +26,7 @@ from rbac_world import (
     TENANT,
     USER,
     Installation,
+    Right,
     eventually,
     granted,
     rendered,
@@ -38,6 +40,7 @@ from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.kube.errors import Forbidden
 from nfvi_ha.kube.resources import (
     EVENTS,
+    HAPOLICIES,
     INCIDENTS,
     NAMESPACES,
     PODS,
@@ -68,6 +71,7 @@ UNPROVOKED: Final = {
     ("nfvi-ha.io", "incidents", "get"): "after a conflict between two leaders",
     ("nfvi-ha.io", "incidents", "delete"): "when an Incident was closed for days",
     ("events.k8s.io", "events", "patch"): "when an Event repeats",
+    ("", "secrets", "patch"): "before the key service's certificate ends",
 }
 """Granted, and not used in the life that the VNF of these tests leads."""
 
@@ -130,8 +134,14 @@ async def installation(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def lived(installation: Installation) -> str:
-    """A namespace in which a VNF came up, lost a VM, got it back, saw a new leader, and was scaled in."""
+    """A namespace in which a VNF came up, lost a VM, got it back, saw a new leader, and was scaled in.
+
+    Beside it a policy came, and every replica was asked for keys.
+    """
     client, namespace = installation.client, f"vnf-{secrets.token_hex(4)}"
+    await client.create(HAPOLICIES, {"metadata": {"name": "all"}, "spec": {}})
+    for name in installation.operators:
+        assert await installation.ask_for_keys(name) == 200, name
     await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     await client.create(VNFREPLICASETS, vnf(3), namespace)
     await until_ready(installation, namespace, 3)
@@ -174,6 +184,9 @@ async def test_operator_does_its_work_as_its_service_account(installation: Insta
         "Delivered"
     ]
     assert {event["reason"] for event in await client.list(EVENTS, lived)} >= {"VMFailed", "VMCreated", "FaultCleared"}
+    policy = await client.get(HAPOLICIES, "all")
+    assert {c["type"]: c["status"] for c in policy["status"]["conditions"]}["Accepted"] == "True"
+    assert policy["status"]["nodes"] == 2
     assert await installation.holder() in installation.operators
     assert all(record.verified for record in installation.receiver.records)
 
@@ -215,6 +228,9 @@ async def test_operator_uses_everything_that_it_is_granted(installation: Install
         ("delete", "", "pods", "default", "anything"),
         ("create", "", "pods/exec", "default", "anything"),
         ("create", "", "pods", SYSTEM, ""),
+        ("get", "", "pods", "default", "anything"),
+        ("patch", "nfvi-ha.io", "hypervisors/status", "", "hv-1"),
+        ("patch", "nfvi-ha.io", "hapolicies", "", "anything"),
         ("list", "", "namespaces", "", ""),
         ("get", "", "namespaces", "", "default"),
         ("update", "kubevirt.io", "virtualmachineinstances", "default", "anything"),
@@ -246,6 +262,33 @@ async def test_operator_that_tries_is_really_refused(installation: Installation)
             await client.list(SECRETS, "kube-system")
         with pytest.raises(Forbidden):
             await client.delete(PODS, "anything", "default")
+
+
+async def test_agent_is_refused_nothing_as_its_service_account(installation: Installation) -> None:
+    user = f"system:serviceaccount:{SYSTEM}:{AGENT}"
+    agent = installation.start_agent(await installation.plane.kubeconfig_for_service_account(SYSTEM, AGENT))
+
+    def used() -> set[Right]:
+        return {right_of(entry) for entry in installation.requests(user)}
+
+    async def listed() -> bool:
+        return {("kubevirt.io", "virtualmachineinstances", "list"), ("", "pods", "list")} <= used()
+
+    async def watched() -> bool:  # noted when a watch ends
+        return {("kubevirt.io", "virtualmachineinstances", "watch"), ("", "pods", "watch")} <= used()
+
+    try:
+        await eventually(listed, "the agent looks around", 40.0, agent.log_tail)
+    finally:
+        await agent.stop(grace_seconds=8.0)
+    await eventually(watched, "the agent watched", 20.0, lambda: str(used()))
+    refused = [
+        (entry["verb"], entry["requestURI"])
+        for entry in installation.requests(user)
+        if entry.get("responseStatus", {}).get("code") in {401, 403}
+    ]
+    assert not refused
+    assert used() <= granted(installation.objects, AGENT)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -400,7 +400,7 @@ class Operator:
             missing.append("own kinds are not watched")
         if not self._elector.holder:
             missing.append("no replica holds the Lease")
-        return missing
+        return missing + self._hypervisors.not_ready()
 
     def _queue(self, name: str, work: Callable[[Any], Awaitable[None]], concurrency: int) -> WorkQueue[Any]:
         async def after_reports(key: Any) -> None:

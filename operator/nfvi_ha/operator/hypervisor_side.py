@@ -104,6 +104,10 @@ class HypervisorSide:
         """Runs once everything was seen."""
         return self._queue.run(), self._replicas.run(), self._keys.keep()
 
+    def not_ready(self) -> list[str]:
+        """What is missing, in words."""
+        return self._keys.not_ready()
+
     def policy_changed(self, _: str) -> None:
         """An HAPolicy came, changed or went."""
         self._queue.add(ALL)

@@ -52,8 +52,15 @@ class KeyDesk:
         self._context: ssl.SSLContext = server_context()
         self._serving: Serving | None = None
         self._usable = asyncio.Event()
+        self._serves = False
         self.keys = KeyMaterial()
         """Those of a Secret that is deleted stay in use, and are what it is made again from."""
+
+    def not_ready(self) -> list[str]:
+        """What is missing to hand out keys, in words; empty when there is nothing, or when it is not asked for."""
+        if self._settings.key_service_port is None or self._serves:
+            return []
+        return ["the key service has no usable certificate yet"]
 
     def secrets_changed(self) -> None:
         """A Secret of our namespace changed, perhaps one of ours."""
@@ -86,6 +93,7 @@ class KeyDesk:
             return
         await self._usable.wait()
         await service.start(settings.host, settings.key_service_port, settings.key_service_port_file, self._context)
+        self._serves = True
         try:
             await asyncio.Event().wait()
         finally:
