@@ -34,6 +34,7 @@ def sight(ending: Exit | None, **changes: Any) -> EndSight:
         "settled": True,
         "intent": "",
         "asked": False,
+        "refused": False,
         "heard_seconds": 1.0,
         "seconds": 0.0,
     }
@@ -63,6 +64,8 @@ def gist(decision: Decision) -> object:
         (sight(KILLED, seconds=ASK_SECONDS), ("QemuKilled", "high")),
         (sight(KILLED, seconds=ASK_SECONDS, heard_seconds=60.0), ("QemuKilled", "low")),
         (sight(KILLED, seconds=ASK_SECONDS, heard_seconds=math.inf), ("QemuKilled", "low")),
+        (sight(KILLED, refused=True), ("QemuKilled", "high")),
+        (sight(KILLED, refused=True, heard_seconds=60.0), ("QemuKilled", "low")),
         (sight(KILLED, intent="Deleted", asked=True), Stay("Deleted")),
         (sight(None), LONG),
         (sight(None, asked=True), LONG),

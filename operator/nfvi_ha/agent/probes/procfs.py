@@ -7,6 +7,7 @@ process (CAP_SYS_PTRACE for another user's); to others it is 0, and start_code (
 """
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -111,3 +112,8 @@ def list_pids(procfs: Path) -> set[int]:
         OSError: there is no procfs.
     """
     return {int(name) for name in os.listdir(procfs) if name.isdecimal()}
+
+
+def age_seconds(start: int) -> float:
+    """Since a process with that start time was started."""
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start / os.sysconf("SC_CLK_TCK"))

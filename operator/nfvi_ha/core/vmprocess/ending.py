@@ -81,6 +81,8 @@ class EndSight:
     """Why it was intended; "" if nothing says so."""
     asked: bool
     """The API server was asked since, and says the VM is wanted."""
+    refused: bool
+    """It was asked and does not answer: there is nothing to wait for."""
     heard_seconds: float
     seconds: float
     """Since the first sign."""
@@ -149,7 +151,7 @@ def judge_launcher(sight: EndSight) -> Decision:
 def _sent(sight: EndSight, cause: str, how: str) -> Decision:
     if sight.asked:
         return Report(cause, Confidence.HIGH, how)
-    if sight.seconds < ASK_SECONDS:
+    if sight.seconds < ASK_SECONDS and not sight.refused:
         return Wait(ASK_SECONDS, ask=True)
     return Report(cause, _sure(sight.heard_seconds <= RECENT_SECONDS), how)
 

@@ -124,8 +124,8 @@ class Endings:
             return
         known = self._cache.vm(identity.uid) or VmFacts(identity.uid, identity.namespace, identity.name)
         case.asked = await self._cache.ask(known)
-        if case.asked is not None:
-            self._judge(guest, case, asyncio.get_running_loop().time())
+        case.refused = case.asked is None
+        self._judge(guest, case, asyncio.get_running_loop().time())
 
     def _report(self, guest: Guest, report: Report) -> None:
         if guest.said is not None:

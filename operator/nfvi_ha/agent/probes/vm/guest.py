@@ -26,6 +26,8 @@ class Case:
     asked: VmFacts | None = None
     """What the API server answered since."""
     asking: bool = False
+    refused: bool = False
+    """It does not answer."""
     decided: bool = False
 
     def saw(self, code: int | None, *, final: bool, dumping: bool = False) -> None:
@@ -44,7 +46,14 @@ class Case:
         """As the decision wants it."""
         ending = Exit(self.code) if self.code is not None else None
         return EndSight(
-            ending, self.dumping, self.settled, intent, self.asked is not None, heard_seconds, now - self.first
+            ending,
+            self.dumping,
+            self.settled,
+            intent,
+            self.asked is not None,
+            self.refused,
+            heard_seconds,
+            now - self.first,
         )
 
 

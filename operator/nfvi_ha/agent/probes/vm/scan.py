@@ -1,24 +1,16 @@
-"""Searches the process table for qemu and virt-launcher.
-
-Reading every process each second would cost more than all the rest of the probe. So only those are read that are new,
-that are young (a process gets its name by exec, some time after it got its pid), or whose turn it is: each is read
-again every half minute, in case its pid changed hands between two searches.
-"""
+"""Searches the process table for qemu and virt-launcher."""
 
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from nfvi_ha.agent.probes.procfs import Stat, read_stat
+from nfvi_ha.agent.probes.turns import Turns
 from nfvi_ha.agent.probes.vm.cgroups import Pods
 from nfvi_ha.core.vmprocess.command import LAUNCHER, is_qemu
 
 log = logging.getLogger(__name__)
-
-TURNS: Final = 30
-YOUNG_SCANS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +28,13 @@ class Found:
 
 
 class Scanner:
-    """Remembers which pids it has looked at."""
+    """Finds them among the processes of one hypervisor."""
 
     def __init__(self, procfs: Path, pods: Pods, *, outside_pods: bool = False) -> None:
         self._procfs = procfs
         self._pods = pods
         self._outside_pods = outside_pods
-        self._scans_of: dict[int, int] = {}
-        """By pid: in how many scans it has been seen."""
-        self._turn = 0
+        self._turns = Turns()
 
     def scan(self, watched: Callable[[int], bool], *, everything: bool = False) -> list[Found]:
         """Processes of VMs that are not watched yet; with ``everything`` each process is read.
@@ -52,16 +42,8 @@ class Scanner:
         Raises:
             OSError: the process table cannot be listed.
         """
-        pids = self._pods.pids()
-        seen = self._scans_of
-        self._scans_of = {pid: seen.get(pid, 0) + 1 for pid in pids}
-        self._turn = (self._turn + 1) % TURNS
-        chosen = (
-            pid
-            for pid, scans in self._scans_of.items()
-            if (everything or scans <= YOUNG_SCANS or pid % TURNS == self._turn) and not watched(pid)
-        )
-        return self._read(chosen)
+        chosen = self._turns.choose(self._pods.pids(), everything=everything)
+        return self._read(pid for pid in chosen if not watched(pid))
 
     def look(self, pid: int) -> list[Found]:
         """A process that has just been given a name, if it is one of a VM.
