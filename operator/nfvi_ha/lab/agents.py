@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from nfvi_ha.core.wire.keys import node_key
+from nfvi_ha.lab.daemons import health_host
 from nfvi_ha.lab.hypervisor.service import Service
 from nfvi_ha.lab.network.plan import AGENT_PORT, SENTINEL_PORT, Host, Mode
 from nfvi_ha.lab.site import SYSFS, Boot
@@ -58,6 +59,8 @@ class AgentPlan:
             "port": 0,
             "portFile": str(directory / PORT_FILE),
             "logFormat": "text",
+            # All hypervisors of a lab share one process table; each is a process group.
+            "probes": {"process": {"scope": "group", "httpHost": health_host(boot, self.mode)}},
         }
         return settings if self.kubeconfig is None else {**settings, "kubeconfig": str(self.kubeconfig)}
 

@@ -25,11 +25,15 @@ def tcp_ports(mode: Mode) -> list[int]:
     return [ssh_port(mode), KUBELET_PORT]
 
 
+def health_host(boot: Boot, mode: Mode) -> str:
+    """Where its kubelet says whether it is well: on loopback, where each host has one of its own."""
+    return LOOPBACK if mode is Mode.NAMESPACES else boot.address
+
+
 def standins(boot: Boot, mode: Mode) -> Sequence[Service]:
     """The daemons sshd and kubelet, as far as somebody who connects can tell."""
     ssh = ["tcp", boot.address, str(ssh_port(mode))]
-    healthz = LOOPBACK if mode is Mode.NAMESPACES else boot.address
-    kubelet = ["tcp", boot.address, str(KUBELET_PORT), "http", healthz, str(HEALTHZ_PORT)]
+    kubelet = ["tcp", boot.address, str(KUBELET_PORT), "http", health_host(boot, mode), str(HEALTHZ_PORT)]
     return [_standin(SSHD, ssh), _standin(KUBELET, kubelet)]
 
 
