@@ -73,20 +73,18 @@ class AgentFaults:
         """By node and serial: what must be safe before the agent may forget it; "" where nothing must."""
 
     def changed(self, life: Life) -> bool:
-        """A node's set of faults is another one. Returns whether an event in it is new."""
+        """A node's set of faults is another one. Returns whether an event in it, or the proof of one, is not safe."""
         node = life.beat.node
         life.untold = not self._is_governed(node)
         if life.untold:
             return False
-        events = False
         before = {serial for of, serial in self._incident_of if of == node}
         for local in life.faults:
             self._raise(node, life, local)
-            events = events or (local.is_event and local.serial not in before)
         for serial in before - {local.serial for local in life.faults}:
             del self._incident_of[node, serial]
         self.review(node)
-        return events
+        return not self.all_safe(node)
 
     def review_all(self) -> None:
         """Clear what is over; to be called about once a second, for grace ends without a beat that says so."""
@@ -123,7 +121,8 @@ class AgentFaults:
             upto = max((local.serial for local in life.faults), default=life.acknowledged)
         else:
             upto = min(events, default=1) - 1
-        upto = max(min(upto, min(wanting, default=upto + 1) - 1), life.acknowledged)
+        # Down again, too: what was acknowledged without its proof is wanting when it comes with it.
+        upto = min(max(upto, life.acknowledged), min(wanting, default=upto + 1) - 1)
         life.acknowledged = upto
         bitmap = 0
         for serial in events:

@@ -68,8 +68,8 @@ class Eyes:
     def save(self) -> None:
         """Everything is on disk now."""
         self.desk.advance(0.1)
-        for incident in self.desk.book:
-            self.desk.handover.saved(incident.id, 1_000)
+        for line in self.desk.lines:
+            self.desk.handover.saved(line["record"]["metadata"]["name"], line["serial"])
 
 
 def local(serial: int, kind: FaultKind = FaultKind.PROCESS_FAILED, **fields: Any) -> LocalFault:
@@ -146,13 +146,21 @@ def test_an_event_is_acknowledged_once_it_is_safe_and_its_proof_anew(tmp_path: P
     assert eyes.recorded() == (6, 0)
     eyes.save()
     assert eyes.recorded()[0] == 7
+
+
+def test_what_was_acknowledged_is_wanted_again_when_it_comes_with_its_proof(tmp_path: Path) -> None:
     eyes = Eyes(tmp_path)
-    eyes.says(died)
+    died, other = local(7, FaultKind.VM_FAILED, **VM), local(9)
+    eyes.says(died, other)
+    eyes.save()
+    assert eyes.recorded() == (9, 0)
+    assert eyes.says(replace(died, proof="pid 7 reaped"), other)
+    assert eyes.recorded()[0] == 6, "the proof is in memory only"
     eyes.desk.advance(0.1)
-    eyes.says(replace(died, proof="pid 7 reaped"))
-    assert not eyes.faults.all_safe(NODE)
-    (incident,) = eyes.desk.book.open_incidents()
+    (incident,) = (each for each in eyes.desk.book.open_incidents() if each.fault.kind is FaultKind.VM_FAILED)
     assert [each.source for each in incident.evidence] == [f"agent@{NODE}"]
+    eyes.save()
+    assert eyes.recorded() == (9, 0)
 
 
 def test_an_unsafe_event_is_not_acknowledged_by_a_later_one(tmp_path: Path) -> None:
