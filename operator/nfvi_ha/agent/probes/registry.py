@@ -4,6 +4,8 @@ from prometheus_client import CollectorRegistry
 
 from nfvi_ha.agent.config import AgentConfig
 from nfvi_ha.agent.probe import Probe
+from nfvi_ha.agent.probes.link.probe import link_probe
+from nfvi_ha.agent.probes.process.probe import process_probe
 from nfvi_ha.agent.probes.vm.probe import vm_probe
 from nfvi_ha.kube.client import KubeClient
 
@@ -17,4 +19,4 @@ def probes(config: AgentConfig, client: KubeClient | None, registry: CollectorRe
         ValueError: a setting is wrong; the message names it.
         OSError: procfs has no boot id.
     """
-    return (vm_probe(config, client, registry),)
+    return (vm_probe(config, client, registry), process_probe(config, client, registry), link_probe(config, registry))

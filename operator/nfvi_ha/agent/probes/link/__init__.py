@@ -1,0 +1,1 @@
+"""The link probe (M6): carriers, bonds, and storage paths probed end to end."""
