@@ -7,7 +7,6 @@ What is under test is the same as in a whole lab, agents, sentinels, networks an
 import asyncio
 import secrets
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -25,11 +24,11 @@ from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.eyes import Keys, sentinels_of, watched_site
 from nfvi_ha.lab.host_faults import HostFaults
 from nfvi_ha.lab.network.client import Network, NetworkProcess
-from nfvi_ha.lab.network.peek import fetch, samples
 from nfvi_ha.lab.network.plan import BEAT_NETWORKS, SENTINEL_PORT, Host, Mode
 from nfvi_ha.lab.nfvi import Hosts
 from nfvi_ha.lab.processfile import PROCESS, write_identity
-from nfvi_ha.lab.sentinels import PORT_FILE, STATE, Sentinels
+from nfvi_ha.lab.sentinel_view import wait_seats
+from nfvi_ha.lab.sentinels import STATE, Sentinels
 from nfvi_ha.lab.site import SYSFS, Boot, Site
 from nfvi_ha.lab.vim import ENDPOINT, endpoint_objects
 from nfvi_ha.lab.vim import KEY_ID as VIM_KEY_ID
@@ -39,8 +38,6 @@ from nfvi_ha.sentinel.scribe.lines import CACHE_FILE, FeedKind, Put, Synced, enc
 
 SEATS: Final = 3
 UP_SECONDS: Final = 120.0
-POLL_SECONDS: Final = 0.2
-STATES: Final = "nfvi_ha_sentinel_hypervisors"
 
 
 class BareLab:
@@ -87,7 +84,7 @@ class BareLab:
             await sentinels.start()
             for host in hosts:
                 self._start_hypervisor(host.name)
-            await self.wait_up(hypervisors)
+            await wait_seats(network, sentinels.seats, hypervisors, UP_SECONDS)
             self._stack = stack.pop_all()
         return self
 
@@ -103,32 +100,6 @@ class BareLab:
     def names(self) -> list[str]:
         """Of the hypervisors."""
         return list(self._site.hosts)
-
-    async def metrics(self, seat: int) -> str:
-        """What a sentinel says of itself, in Prometheus' format.
-
-        Raises:
-            OSError, TimeoutError, ValueError: it does not answer.
-        """
-        host = Host.sentinel(seat)
-        ports = (self.sentinels.seats.directory(seat) / PORT_FILE).read_text().split()
-        address = (host.addresses(self.network.mode)["mgmt"], int(ports[-1]))
-        return await fetch(self.network, host.name, address, "/metrics")
-
-    async def wait_up(self, count: int) -> None:
-        """Until every sentinel judges so many hypervisors to be up.
-
-        Raises:
-            LabFailed: not within two minutes.
-        """
-        deadline = time.monotonic() + UP_SECONDS
-        while True:
-            seen = [samples(await self.metrics(seat), STATES) for seat in range(SEATS)]
-            if all(states.get('state="Up"') == count for states in seen):
-                return
-            if time.monotonic() > deadline:
-                raise LabFailed(f"not all {count} hypervisors are up: {seen}; logs: {self.root}")
-            await asyncio.sleep(POLL_SECONDS)
 
     def _start_hypervisor(self, name: str) -> None:
         directory = self.faults.hosts.directory(name)

@@ -12,8 +12,9 @@ from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Injection
 from nfvi_ha.lab.network.plan import Mode
 from nfvi_ha.lab.objects import JsonObject, name_of, uid_of
-from nfvi_ha.lab.play import STEP_SECONDS, Run, RunOptions, Say, Session, new_vnf, within
+from nfvi_ha.lab.play import STEP_SECONDS, Run, RunOptions, Say, Session, kill_beside, new_vnf, within
 from nfvi_ha.lab.scenarios.host_scenario import HostScenario, Target, Word
+from nfvi_ha.lab.sentinel_view import wait_seats
 from nfvi_ha.lab.vim import Received
 from nfvi_ha.lab.vnf import Vnf, target
 
@@ -42,7 +43,7 @@ async def host_runs(session: Session, scenario: HostScenario, options: RunOption
         for _ in range(options.count):
             nodes = [pinned] if pinned else random.sample(names, scenario.nodes_hit)
             hit = Target(nodes, random.randrange(session.access.options.sentinels), random)
-            yield await _one(session, scenario, vnf, hit)
+            yield await _one(session, scenario, options, vnf, hit)
 
 
 def _check(session: Session, scenario: HostScenario) -> None:
@@ -58,10 +59,11 @@ def _check(session: Session, scenario: HostScenario) -> None:
         )
 
 
-async def _one(session: Session, scenario: HostScenario, vnf: Vnf | None, hit: Target) -> Run:
+async def _one(session: Session, scenario: HostScenario, options: RunOptions, vnf: Vnf | None, hit: Target) -> Run:
     if vnf is not None:
         await within(vnf.wait_all_ready(STEP_SECONDS))
     victims = [vmi for vmi in vnf.ready_vmis() if vmi["status"]["nodeName"] in hit.nodes] if vnf is not None else []
+    await kill_beside(session, options, hit.random)
     mark = await session.vim.mark()
     values: dict[str, float | None] = {}
     try:
@@ -163,7 +165,7 @@ def _allow(scenario: HostScenario, records: Sequence[Received]) -> None:
 
 
 async def wait_all_up(session: Session, timeout_seconds: float = STEP_SECONDS) -> None:
-    """Until the sentinels judge every hypervisor to be up, as their objects say.
+    """Until every sentinel holds every hypervisor for up, and their objects say so.
 
     Raises:
         LabFailed: not in time.
@@ -175,7 +177,10 @@ async def wait_all_up(session: Session, timeout_seconds: float = STEP_SECONDS) -
             name_of(item): (item.get("status") or {}).get("state") for item in await session.client.list(HYPERVISORS)
         }
         if all(states.get(name) == UP for name in wanted):
-            return
+            break
         if time.monotonic() > deadline:
             raise LabFailed(f"not all hypervisors are up within {timeout_seconds:.0f} s: {states}")
         await asyncio.sleep(_POLL_SECONDS)
+    network = session.access.network
+    if network is not None:
+        await wait_seats(network, session.access.sentinels, len(wanted), timeout_seconds)

@@ -7,12 +7,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from random import Random
 from typing import Final
 
 from nfvi_ha.kube.client import KubeClient
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Faults
 from nfvi_ha.lab.host_faults import HostFaults
+from nfvi_ha.lab.sentinel_view import wait_seats
 from nfvi_ha.lab.vim import VimView
 from nfvi_ha.lab.vnf import Vnf
 from nfvi_ha.lab.world import LabAccess
@@ -123,6 +125,24 @@ async def kill_leader(session: Session) -> None:
             raise LabFailed(f"no ready leader to kill: {waiting or 'nobody holds the Lease'}")
         await asyncio.sleep(_POLL_SECONDS)
     replicas.signal(leader, signal.SIGKILL)
+
+
+async def kill_beside(session: Session, options: RunOptions, random: Random) -> None:
+    """SIGKILL what the options want killed just before a fault, once all of its kind are as well as they ever get.
+
+    Raises:
+        LabFailed: there is none to kill, or nobody to take over.
+    """
+    access, network = session.access, session.access.network
+    if options.kill_leader:
+        if len(access.operators.names()) < 2:
+            raise LabFailed("--kill-leader needs a lab with at least two operators: nfvi-ha lab up --operators 2")
+        await kill_leader(session)
+    if options.kill_sentinel:
+        if network is None or len(access.sentinels.names()) < 3:
+            raise LabFailed("--kill-sentinel needs a lab with three sentinels")
+        await wait_seats(network, access.sentinels, access.options.hypervisors, STEP_SECONDS)
+        access.sentinels.kill_any(random)
 
 
 async def within(awaitable: Awaitable[object]) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Injection
 from nfvi_ha.lab.objects import JsonObject, uid_of
-from nfvi_ha.lab.play import QUIET_SECONDS, STEP_SECONDS, Run, RunOptions, Say, Session, kill_leader, new_vnf, within
+from nfvi_ha.lab.play import QUIET_SECONDS, STEP_SECONDS, Run, RunOptions, Say, Session, kill_beside, new_vnf, within
 from nfvi_ha.lab.scenarios.scenario import Scenario
 from nfvi_ha.lab.vnf import Vnf, target
 
@@ -23,8 +23,6 @@ async def vm_runs(session: Session, scenario: Scenario, options: RunOptions, say
         LabFailed: something that must happen did not, or something that must not did.
     """
     random = Random(options.seed)  # noqa: S311 - which VM is hit shall be repeatable
-    if options.kill_leader and len(session.access.operators.names()) < 2:
-        raise LabFailed("--kill-leader needs a lab with at least two operators: nfvi-ha lab up --operators 2")
     rounds = [1] * options.count if scenario.fresh_vnf else [options.count]
     for index, length in enumerate(rounds, 1):
         last = options.lab_ends and index == len(rounds)
@@ -37,10 +35,7 @@ async def vm_runs(session: Session, scenario: Scenario, options: RunOptions, say
 async def _one(session: Session, scenario: Scenario, options: RunOptions, vnf: Vnf, random: Random) -> Run:
     await within(vnf.wait_all_ready(STEP_SECONDS))
     victim = random.choice(vnf.ready_vmis())
-    if options.kill_leader:
-        await kill_leader(session)
-    if options.kill_sentinel:
-        session.access.sentinels.kill_any(random)
+    await kill_beside(session, options, random)
     mark = await session.vim.mark()
     try:
         injection = await scenario.inject(session.faults, victim)
