@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SOAK_MINUTES := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit chart integration chaos lint format e2e bench soak soak-10 soak-60 bench-burst bench-receiver fuzz crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format e2e e2e-libvirt bench soak soak-10 soak-60 bench-burst bench-receiver fuzz crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -41,7 +41,11 @@ chaos: $(READY) ## Operators, API server, etcd and VIM killed and stopped; NFVI_
 	@$(BIN)/pytest tests/chaos -q
 
 e2e: $(READY) ## The README's commands and the lab's scenarios, as a user runs them
-	@$(BIN)/pytest e2e -q
+	@$(BIN)/pytest e2e -q --ignore=e2e/libvirt
+
+e2e-libvirt: $(READY) ## Real qemu under real libvirt: killed, stopped, crashed, shut down (root on Debian; installs them)
+	@$(BIN)/python e2e/libvirt/install.py
+	@$(BIN)/pytest e2e/libvirt -q
 
 bench: $(READY) ## Latency from SIGKILL to the VIM, 200 kills; JSON in build/bench
 	@mkdir -p build/bench

@@ -13,7 +13,7 @@ from typing import Final
 
 from libvirt.guest_image import ENABLE_PORT, ENABLED, write_image
 from libvirt.pod import Pod
-from libvirt.waiting import until
+from libvirt.waiting import until, until_answer
 
 NAMESPACE: Final = "e2e-libvirt"
 QEMU: Final = "/usr/bin/qemu-system-x86_64"
@@ -51,6 +51,7 @@ class Guest:
 
     name: str
     uid: str
+    """The VMI's, or that of the domain where there is no pod."""
     pid: int = 0
     """As the machine sees it, not the box."""
     pod: Pod | None = None
@@ -80,6 +81,11 @@ class Box:
     @property
     def socket(self) -> Path:
         return self.directory / "run" / "libvirt" / "libvirt-sock"
+
+    @property
+    def config(self) -> Path:
+        """libvirtd's, by which its command line is told from that of any other."""
+        return self.directory / "etc" / "libvirtd.conf"
 
     @property
     def emulator(self) -> Path:
@@ -112,9 +118,7 @@ class Box:
                 return True
             return False
 
-        async with asyncio.timeout(60):
-            while not await answers():
-                await asyncio.sleep(0.1)
+        await until_answer(answers, lambda: f"libvirtd to answer: {self.log()}")
 
     def log(self) -> str:
         return (self.directory / "log").read_text()[-3000:]
@@ -143,13 +147,14 @@ class Box:
 
     async def boot(self, name: str, *, pod: Pod | None = None, memory_mib: int = 64, touched: bool = False) -> Guest:
         """A guest that has booted. In a pod, libvirtd is in it while it starts qemu, as KubeVirt's always is."""
-        guest = Guest(name, str(uuid.uuid4()), pod=pod)
+        domain_uuid = str(uuid.uuid4())
+        guest = Guest(name, pod.vmi_uid if pod is not None else domain_uuid, pod=pod)
         image = write_image(self.directory / f"{name}.img")
         xml = self.directory / f"{name}.xml"
         xml.write_text(
             DOMAIN.format(
                 domain=guest.domain,
-                uid=guest.uid,
+                uid=domain_uuid,
                 memory=memory_mib,
                 backing=TOUCHED if touched else "",
                 emulator=self.emulator,
@@ -161,28 +166,37 @@ class Box:
             await self.virsh("start", guest.domain)
         self._guests.append(guest)
         guest.pid = next(pid for pid in self._inside() if f"guest={guest.domain}," in _command(pid))
-        async with asyncio.timeout(60):
-            while not await self._listens(guest):
-                await asyncio.sleep(0.05)
+        await until_answer(lambda: self._listens(guest), f"{guest.domain} to boot")
         return guest
 
     async def end(self, guest: Guest) -> None:
         """Whatever is left of it."""
         self._guests.remove(guest)
-        if _comm(guest.pid).startswith("qemu"):
+        if self.runs(guest):
             guest.signal(signal.SIGKILL)
-        await until(lambda: not Path(f"/proc/{guest.pid}").exists(), f"{guest.domain} to be gone")
+        await self.gone(guest)
         (self.directory / f"{guest.name}.img").unlink()
         for core in self.cores.iterdir():
             core.unlink()
         if guest.pod is not None:
             await guest.pod.close()
 
+    @staticmethod
+    def runs(guest: Guest) -> bool:
+        """Whether its process is there."""
+        return _comm(guest.pid).startswith("qemu")
+
+    async def gone(self, guest: Guest) -> None:
+        """Until its process was waited for."""
+        await until(lambda: not Path(f"/proc/{guest.pid}").exists(), f"{guest.domain} to be gone")
+
     async def undefine(self, guest: Guest) -> None:
         """Libvirt knows it no more. It must have ended, and libvirt must have seen that."""
-        async with asyncio.timeout(60):
-            while "shut off" not in await self.virsh("domstate", guest.domain):
-                await asyncio.sleep(0.05)
+
+        async def off() -> bool:
+            return "shut off" in await self.virsh("domstate", guest.domain)
+
+        await until_answer(off, f"libvirt to see the end of {guest.domain}")
         await self.virsh("undefine", guest.domain)
 
     async def close(self) -> None:

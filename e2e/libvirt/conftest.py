@@ -4,11 +4,12 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from libvirt.box import NAMESPACE, Box, Guest
+from libvirt.box import NAMESPACE, Box
 from libvirt.figures import Figures
 from libvirt.install import in_ci, obstacle
 from libvirt.pod import Pod, hierarchy
@@ -16,20 +17,14 @@ from libvirt.site import Site
 
 FIGURES = pytest.StashKey[Figures]()
 RUNS = int(os.environ.get("NFVI_HA_E2E_RUNS", "3"))
-PROBES = {"vm": {"outsidePods": True, "cgroups": "process"}}
+"""Of each kind of fault."""
+BIG_RUNS = max(1, RUNS // 3)
 
 MakePod = Callable[[str], Pod]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FIGURES] = Figures()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.is_relative_to(here):
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -76,12 +71,26 @@ async def box(directory: Path) -> AsyncIterator[Box]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def site(directory: Path, box: Box) -> AsyncIterator[Site]:
-    made = Site(directory, PROBES)
+    made = Site(directory, probes(box))
     try:
         await made.start()
         yield made
+        assert not made.unexpected(NAMESPACE)
     finally:
         await made.close()
+
+
+def probes(box: Box) -> dict[str, Any]:
+    """Settings of the agent's probes."""
+    libvirtd = {
+        "name": "libvirtd",
+        "match": {"executable": "libvirtd", "arguments": ["--config", str(box.config)]},
+        "hang": {"libvirt": {"socket": str(box.socket)}},
+    }
+    return {
+        "vm": {"outsidePods": True, "cgroups": "process"},
+        "process": {"builtInProcesses": False, "policies": False, "watchedProcesses": [libvirtd]},
+    }
 
 
 @pytest.fixture
@@ -90,7 +99,3 @@ def make_pod(directory: Path) -> MakePod:
     if hierarchy() is None:
         pytest.skip("no cgroups that may be changed here")
     return lambda name: Pod(NAMESPACE, name, directory / "virt-launcher")
-
-
-    """Not used yet."""
-    yield []

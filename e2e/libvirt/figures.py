@@ -42,7 +42,14 @@ class Figures:
         """Lines for people."""
         head = ("fault", "told as", "measured", "n", "median ms", "max ms")
         lines = [
-            (row.case, row.said, row.step, str(len(row.milliseconds)), f"{row.median:.0f}", f"{max(row.milliseconds):.0f}")
+            (
+                row.case,
+                row.said,
+                row.step,
+                str(len(row.milliseconds)),
+                f"{row.median:.0f}",
+                f"{max(row.milliseconds):.0f}",
+            )
             for row in self._rows.values()
         ]
         return _columns([head, *lines]) if lines else []

@@ -56,7 +56,7 @@ def main(directory: Path) -> None:
                 _wait_for_all()
             elif os.read(0, 4096):
                 log = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1)]
-                argv = [LIBVIRTD, "--config", "/etc/libvirt/libvirtd.conf"]
+                argv = [LIBVIRTD, "--config", str(directory / "etc" / "libvirtd.conf")]
                 os.posix_spawn(LIBVIRTD, argv, os.environ, file_actions=log, setsid=True)
             else:
                 return

@@ -30,6 +30,19 @@ KEY_ID: Final = 1
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+class Told:
+    """A notification that the VIM has."""
+
+    def __init__(self, record: Record) -> None:
+        data = record.event["data"]
+        self.at = record.received_monotonic_ns
+        """When, by CLOCK_MONOTONIC."""
+        self.cause = str(data["cause"])
+        self.confidence = str(data["confidence"])
+        self.message = str(data["message"])
+        self.uid = str(data["resource"]["uid"])
+
+
 class Part:
     """One process of ours."""
 
@@ -77,6 +90,7 @@ class Site:
         self.directory = directory
         self.vim = Receiver(ReceiverSettings())
         self._probes = probes
+        self._awaited: set[str] = set()
         self._ports = _free_ports(SEATS + 1)
         self._port_file = directory / "agent.port"
         argv = [sys.executable, "-m", "nfvi_ha", "agent", "run", "--config", str(directory / "settings.json")]
@@ -100,16 +114,32 @@ class Site:
         await asyncio.gather(*(part.stop() for part in (self.agent, *self.seats)))
         await self.vim.stop()
 
-    def told(self, type_: str, subject: str) -> list[Record]:
+    def told(self, type_: str, subject: str) -> list[Told]:
         """What the VIM accepted of that type on that subject, first arrivals only."""
         return [
-            one
+            Told(one)
             for one in self.vim.records
             if one.type.endswith(type_) and one.subject.endswith(f"/{subject}") and one.accepted and not one.duplicate
         ]
 
-    async def wait_for(self, type_: str, subject: str, count: int = 1) -> Record:
+    def unexpected(self, namespace: str) -> list[str]:
+        """VMs of the namespace that were told of as failed, and that no test failed."""
+        failed = (one.subject for one in self.vim.records if one.type.endswith("vm.failed"))
+        names = {subject.partition("/")[2] for subject in failed}
+        return sorted(name for name in names - self._awaited if name.startswith(f"{namespace}/"))
+
+    def expect_failed(self, subject: str) -> None:
+        """A test ends this VM itself, when it is done with it."""
+        self._awaited.add(subject)
+
+    async def asked(self, pid: int) -> None:
+        """Until the agent watches that process as libvirtd."""
+        await self.logged("process watched", daemon="libvirtd", pid=pid)
+
+    async def wait_for(self, type_: str, subject: str, count: int = 1) -> Told:
         """The newest, once the VIM has so many."""
+        if type_ == "vm.failed":
+            self._awaited.add(subject)
         try:
             await self.vim.wait_for(lambda _: len(self.told(type_, subject)) >= count, PATIENCE_SECONDS)
         except TimeoutError:
@@ -124,10 +154,26 @@ class Site:
         )
         return self.agent.lines(message, **fields)[-1]
 
-    def evidence(self, subject: str) -> list[Mapping[str, Any]]:
-        """What is kept of the proof for a VM, in the records that wait for the API server."""
-        records = (json.loads(path.read_text()) for path in self.directory.glob("state-*/spool/*.json"))
-        return [item for item in _evidence_of(records, subject)]
+    async def watched(self, pid: int, uid: str, namespace: str, name: str) -> None:
+        """Until the agent watches that process as that VM."""
+        kept = self.directory / "state-agent" / "watched.json"
+
+        def there() -> bool:
+            rows = json.loads(kept.read_text())["vms"] if kept.exists() else []
+            return any(row["pid"] == pid and row["vm"] == [uid, namespace, name] for row in rows)
+
+        await until(there, lambda: f"qemu {pid} to be watched as {namespace}/{name}: {self.agent.log()[-3000:]}")
+
+    async def evidence(self, subject: str) -> list[Mapping[str, Any]]:
+        """The proof for a VM that failed, once seat 0 has it in its record, which waits for the API server."""
+        found: list[Mapping[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = _evidence(self.directory / "state-0" / "spool", subject)
+            return bool(found)
+
+        await until(there, f"evidence for {subject}")
+        return found
 
     def _answered(self) -> bool:
         assert self.agent.running, self.agent.log()
@@ -192,11 +238,13 @@ class Site:
         ]
 
 
-def _evidence_of(records: Any, subject: str) -> Any:
-    for record in records:
+def _evidence(spool: Path, subject: str) -> list[Mapping[str, Any]]:
+    for path in spool.glob("vm-failed-*.json"):
+        record = json.loads(path.read_text())
         resource = record["spec"]["resource"]
-        if f"{resource.get('namespace', '')}/{resource['name']}" == subject:
-            yield from record.get("status", {}).get("evidence", [])
+        if f"{resource['namespace']}/{resource['name']}" == subject:
+            return list(record.get("status", {}).get("evidence", []))
+    return []
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,78 +1,151 @@
 """Real guests end in every way that there is, and the VIM is told each for what it was."""
 
-import asyncio
-import contextlib
 import os
-import select
 import signal
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from libvirt.box import Box, Guest
-from libvirt.conftest import RUNS, MakePod
+from libvirt.box import Box
+from libvirt.conftest import BIG_RUNS, RUNS, MakePod
 from libvirt.figures import Figures
+from libvirt.scene import Stopwatch, ends, scene
 from libvirt.site import Site
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 WITHIN_MS = 1000
+STOPPED_LIMIT_MS = 1000
+"""Of the agent's defaults: a VM that is stopped for so long is stuck."""
 BIG_MIB = 1536
+BIG_DUMP_MIB = 256
+"""Its core dump goes to a disk, at perhaps 60 MB a second."""
+SHAPES = ("alone", "in a pod")
+"""Under libvirt alone, or as in a virt-launcher pod of KubeVirt."""
+
+shapes = pytest.mark.parametrize("shape", SHAPES)
+runs = pytest.mark.parametrize("run", range(RUNS))
+big_runs = pytest.mark.parametrize("run", range(BIG_RUNS))
 
 
-@asynccontextmanager
-async def watched(box: Box, site: Site, name: str, **options: Any) -> AsyncIterator[Guest]:
-    """A guest that has booted and that the agent knows."""
-    guest = await box.boot(name, **options)
-    try:
-        await site.logged("VM watched", vm=guest.label, pid=guest.pid)
-        yield guest
-    finally:
-        await box.end(guest)
+@shapes
+@runs
+async def test_killed_guest_is_told_then_proven(
+    box: Box, site: Site, figures: Figures, make_pod: MakePod, shape: str, run: int
+) -> None:
+    name = f"killed-{shape.split()[0]}-{run}"
+    async with scene(box, site, name, make_pod(name) if shape != "alone" else None) as guest:
+        watch = Stopwatch()
+        guest.signal(signal.SIGKILL)
+        told = await site.wait_for("vm.failed", guest.label)
+        assert (told.cause, told.uid) == ("QemuKilled", guest.uid)
+        # In a pod somebody might have deleted the VMI, and there is no API server to ask.
+        assert told.confidence == ("high" if shape == "alone" else "low")
+        assert watch.to(told.at) < WITHIN_MS
+        figures.add(f"SIGKILL, {shape}", "vm.failed QemuKilled", "to the VIM", watch.to(told.at))
+        (evidence,) = await site.evidence(guest.label)
+        assert evidence["kind"] == "ProcessGone"
+        assert f"pid {guest.pid}" in evidence["detail"]
 
 
-def faulted(guest: Guest, number: int) -> int:
-    """Send a signal; returns when, by CLOCK_MONOTONIC."""
-    began = time.monotonic_ns()
-    guest.signal(number)
-    return began
+@shapes
+@runs
+async def test_guest_that_crashes_with_a_core_dump_is_told_as_crashed(
+    box: Box, site: Site, figures: Figures, make_pod: MakePod, shape: str, run: int
+) -> None:
+    name = f"crashed-{shape.split()[0]}-{run}"
+    async with scene(box, site, name, make_pod(name) if shape != "alone" else None) as guest:
+        watch = Stopwatch()
+        guest.signal(signal.SIGSEGV)
+        told = await site.wait_for("vm.failed", guest.label)
+        assert (told.cause, told.uid) == ("QemuCrashed", guest.uid)
+        assert watch.to(told.at) < WITHIN_MS
+        figures.add(f"SIGSEGV, core dumped, {shape}", "vm.failed QemuCrashed", "to the VIM", watch.to(told.at))
+        await box.gone(guest)
+        assert dumped(box)
 
 
-def since(began: int, ended: int | None = None) -> float:
-    return ((ended or time.monotonic_ns()) - began) / 1e6
+@runs
+async def test_stopped_guest_is_stuck_until_it_runs_again(box: Box, site: Site, figures: Figures, run: int) -> None:
+    async with scene(box, site, f"stopped-{run}") as guest:
+        watch = Stopwatch()
+        guest.signal(signal.SIGSTOP)
+        told = await site.wait_for("vm.stuck", guest.label)
+        assert told.cause == "QemuStopped"
+        assert STOPPED_LIMIT_MS <= watch.to(told.at) < STOPPED_LIMIT_MS + WITHIN_MS
+        figures.add("SIGSTOP, limit 1 s", "vm.stuck QemuStopped", "to the VIM", watch.to(told.at))
+        watch = Stopwatch()
+        guest.signal(signal.SIGCONT)
+        told = await site.wait_for("vm.moving", guest.label)
+        figures.add("SIGCONT", "vm.moving", "to the VIM", watch.to(told.at))
+        assert not site.told("vm.failed", guest.label)
 
 
-async def reaped(guest: Guest, pidfd: int) -> int:
-    """When its process is gone, by a thread that waits for nothing else."""
-
-    def wait() -> int:
-        poller = select.poll()
-        poller.register(pidfd, select.POLLIN)
-        assert poller.poll(60_000), f"{guest.domain} does not end"
-        return time.monotonic_ns()
-
-    return await asyncio.to_thread(wait)
-
-
-@contextlib.contextmanager
-def opened(guest: Guest) -> Any:
-    pidfd = os.pidfd_open(guest.pid)
-    try:
-        yield pidfd
-    finally:
-        os.close(pidfd)
+@runs
+async def test_guest_that_shuts_itself_down_is_no_failure(box: Box, site: Site, figures: Figures, run: int) -> None:
+    async with scene(box, site, f"shutdown-{run}") as guest:
+        watch = Stopwatch()
+        await box.virsh("shutdown", guest.domain)
+        line = await site.logged("VM ended as intended", pid=guest.pid)
+        assert line["reason"] == "CleanExit"
+        figures.add("the guest powers off (ACPI)", "nothing", "to the decision", watch.to_stamp(line["ts"]))
+        await box.undefine(guest)
+        assert not site.told("vm.failed", guest.label)
 
 
-@pytest.mark.parametrize("run", range(RUNS))
-async def test_killed_guest_is_told_as_killed_and_proven_once_it_is_gone(
+@runs
+async def test_guest_that_is_destroyed_and_undefined_is_no_failure(
     box: Box, site: Site, figures: Figures, run: int
 ) -> None:
-    async with watched(box, site, f"killed-{run}") as guest:
-        began = faulted(guest, signal.SIGKILL)
-        record = await site.wait_for("vm.failed", guest.label)
-        assert record.event["data"]["cause"] == "QemuKilled"
-        assert "SIGKILL" in record.event["data"]["message"]
-        took = since(began, record.received_monotonic_ns)
+    async with scene(box, site, f"destroyed-{run}") as guest:
+        watch = Stopwatch()
+        await box.virsh("destroy", guest.domain)
+        line = await site.logged("VM ended as intended", pid=guest.pid)
+        assert line["reason"] == "CleanExit"
+        figures.add("virsh destroy, undefine", "nothing", "to the decision", watch.to_stamp(line["ts"]))
+        await box.undefine(guest)
+        assert not site.told("vm.failed", guest.label)
+
+
+async def test_paused_guest_is_none_that_is_stuck(box: Box, site: Site) -> None:
+    """Its processors stand still, its process does not; the next guest's fault comes after it would have been told."""
+    async with scene(box, site, "paused") as paused, scene(box, site, "stopped-beside") as other:
+        await box.virsh("suspend", paused.domain)
+        other.signal(signal.SIGSTOP)
+        await site.wait_for("vm.stuck", other.label)
+        assert not site.told("vm.stuck", paused.label)
+        other.signal(signal.SIGCONT)
+        await site.wait_for("vm.moving", other.label)
+
+
+@big_runs
+@pytest.mark.parametrize(
+    ("number", "cause", "mib"),
+    [(signal.SIGKILL, "QemuKilled", BIG_MIB), (signal.SIGSEGV, "QemuCrashed", BIG_DUMP_MIB)],
+)
+async def test_big_guest_is_told_before_its_memory_is_freed_or_dumped(
+    box: Box, site: Site, figures: Figures, number: signal.Signals, cause: str, mib: int, run: int
+) -> None:
+    name = f"big-{cause.lower()}-{run}"
+    async with scene(box, site, name, memory_mib=mib, touched=True) as guest:
+        with ExitStack() as stack:
+            pidfd = os.pidfd_open(guest.pid)
+            stack.callback(os.close, pidfd)
+            gone = ends(pidfd)
+            watch = Stopwatch()
+            guest.signal(number)
+            told = await site.wait_for("vm.failed", guest.label)
+            assert told.cause == cause
+            took, ended = watch.to(told.at), watch.to(await gone)
         assert took < WITHIN_MS
-        figures.add("SIGKILL", "vm.failed QemuKilled", "fault to VIM", took)
+        case = f"{number.name}, {mib} MiB touched"
+        figures.add(case, f"vm.failed {cause}", "to the VIM", took)
+        figures.add(case, "", "until the process is gone", ended)
+
+
+def dumped(box: Box) -> bool:
+    """Whether the kernel wrote a core dump, as far as that can be seen here."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    elsewhere = pattern.startswith(("|", "/"))
+    return elsewhere or any(core.stat().st_size > 0 for core in box.cores.iterdir())
