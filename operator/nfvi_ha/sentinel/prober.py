@@ -27,6 +27,11 @@ from nfvi_ha.sentinel.tcp import try_connect
 ROUND_SECONDS: Final = 0.18
 REQUEST_SECONDS: Final = 5.0
 """A peer's result that comes later belongs to another question."""
+ASK_AGAIN_SECONDS: Final = 0.2
+"""A peer tries for 180 ms: what it is asked meanwhile it would find out anyway."""
+SERVED_SECONDS: Final = 0.3
+"""So long after we were served ourselves no peer is asked: it could not tell us more. Less than a proof's life in the
+verdicts (350 ms), so peers are asked before a node that has stopped serving us is called silent."""
 Report = Callable[[str, int, Method, Outcome, str], None]
 """Node, network, method, outcome, and by whom ("" for ourselves)."""
 
@@ -95,6 +100,10 @@ class Prober:
         self._echoed: dict[int, _Asked] = {}
         self._requests: dict[int, tuple[str, str]] = {}
         """Peer asked and target, by request id."""
+        self._asked_at: dict[tuple[str, str], float] = {}
+        """By peer and target, as long as it may be on it; loop's time."""
+        self._served_at: dict[str, float] = {}
+        """By node: when it last served us; loop's time."""
 
     def learn_key(self, node: str, key: bytes, key_id: int) -> None:
         """A node's agent signs with this key: it has it, which of a newer one nobody knows."""
@@ -113,7 +122,10 @@ class Prober:
                 self._spawn(self._try_tcp(node, network, found))
 
     def ask(self, node: str, peers: Iterable[str]) -> None:
-        """Have peers try a node."""
+        """Have peers try a node: those that are not on it, and only while it does not serve us ourselves."""
+        now = asyncio.get_running_loop().time()
+        if now - self._served_at.get(node, float("-inf")) < SERVED_SECONDS:
+            return
         targets = tuple(
             Target(network, found.address, found.udp_port, found.tcp_ports[:MAX_TCP_PORTS])
             for network, found in self._reach(node).items()
@@ -122,12 +134,14 @@ class Prober:
             return
         for peer in peers:
             place, key = self._place(peer), self._keys.get(peer)
-            if place is None or key is None:
+            busy = now - self._asked_at.get((peer, node), float("-inf")) < ASK_AGAIN_SECONDS
+            if place is None or key is None or busy:
                 continue
+            self._asked_at[peer, node] = now
             request_id = secrets.randbits(64)
             request = ProbeRequest(peer, self._seat, request_id, node, targets)
             self._requests[request_id] = (peer, node)
-            asyncio.get_running_loop().call_later(REQUEST_SECONDS, self._requests.pop, request_id, None)
+            asyncio.get_running_loop().call_later(REQUEST_SECONDS, self._expire, request_id, peer, node)
             self._send(place[0], encode_probe_request(request, key[0], key[1], self._cluster()), place[1])
 
     def pinged(self, number: int) -> None:
@@ -141,6 +155,7 @@ class Prober:
         asked = self._echoed.get(reply.nonce)
         if asked is not None and asked.node == reply.node:
             del self._echoed[reply.nonce]
+            self._served(asked.node)
             self._report(asked.node, asked.network, Method.UDP, Outcome.ANSWERED, "")
 
     def result(self, result: ProbeResult) -> None:
@@ -172,6 +187,7 @@ class Prober:
             if outcome is Outcome.ACCEPTED:
                 for other in tries:
                     other.cancel()
+                self._served(node)
                 self._report(node, network, Method.TCP, outcome, "")
                 return
             outcomes.append(outcome)
@@ -179,6 +195,15 @@ class Prober:
         if told:
             best = Outcome.REFUSED if Outcome.REFUSED in told else Outcome.SILENT
             self._report(node, network, Method.TCP, best, "")
+
+    def _served(self, node: str) -> None:
+        self._served_at[node] = asyncio.get_running_loop().time()
+
+    def _expire(self, request_id: int, peer: str, node: str) -> None:
+        """Nobody waits for that request any more."""
+        self._requests.pop(request_id, None)
+        if asyncio.get_running_loop().time() - self._asked_at.get((peer, node), float("inf")) >= REQUEST_SECONDS:
+            del self._asked_at[peer, node]
 
     def _end_round(self, node: str, numbers: Iterable[int]) -> None:
         self._rounds.discard(node)

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,11 +19,12 @@ import orjson
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
 from nfvi_ha.core.wire.answer import Answer, decode_answer
 from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog, encode_beat, room
-from nfvi_ha.core.wire.frame import BadFrame, cluster_id
+from nfvi_ha.core.wire.frame import BadFrame, FrameKind, cluster_id, peek
 from nfvi_ha.core.wire.goodbye import Goodbye, GoodbyeReason, encode_goodbye
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, chunks, encode_inventory
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.core.wire.local_fault import LocalFault, pack
+from nfvi_ha.core.wire.probe import decode_probe_request
 from nfvi_ha.reporting.receiver.record import Record
 from nfvi_ha.reporting.receiver.server import Receiver, ReceiverSettings
 from nfvi_ha.sentinel.scribe.lines import FeedKind, Put, Synced, encode
@@ -61,6 +63,8 @@ class Agent:
         self._services: list[asyncio.Server] = []
         self._task: asyncio.Task[None] | None = None
         self.service_port = 0
+        self.asked: Counter[str] = Counter()
+        """Requests to probe others, by the node that was to be probed."""
         self.connected = 0
         """Times that somebody connected to the service."""
 
@@ -226,8 +230,14 @@ class Agent:
             while True:
                 data = opened.recv(2048)
                 with contextlib.suppress(BadFrame):
-                    answer = decode_answer(data, self._key, cluster_id(CLUSTER))
-                    self.answers[answer.seat] = answer
+                    self._take(data)
+
+    def _take(self, data: bytes) -> None:
+        if peek(data).kind is FrameKind.PROBE_REQUEST:
+            self.asked[decode_probe_request(data, self._key).target] += 1
+            return
+        answer = decode_answer(data, self._key, cluster_id(CLUSTER))
+        self.answers[answer.seat] = answer
 
 
 class SeatProcess:

@@ -13,7 +13,7 @@ from nfvi_ha.core.wire.frame import FrameKind, cluster_id, peek
 from nfvi_ha.core.wire.probe import Found, ProbeResult, decode_probe_request
 from nfvi_ha.sentinel.icmp import Pinger, checksum, reply_number
 from nfvi_ha.sentinel.open_ports import Candidate, OpenPorts
-from nfvi_ha.sentinel.prober import Prober, Reach
+from nfvi_ha.sentinel.prober import ASK_AGAIN_SECONDS, Prober, Reach
 from nfvi_ha.sentinel.tcp import try_connect
 
 CLUSTER = cluster_id("site-1")
@@ -111,6 +111,36 @@ async def test_replies_are_believed_only_by_their_number() -> None:
         ("worker-1", 0, Method.UDP, Outcome.ANSWERED, ""),
         ("worker-1", 0, Method.ICMP, Outcome.ANSWERED, ""),
     ]
+
+
+async def test_a_peer_that_is_on_it_is_not_asked_again() -> None:
+    probes = Probes(n0=Reach("127.0.0.1", 7946, (22,)))
+    probes.prober.learn_key("peer-1", b"k" * 32, 5)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while (passed := loop.time() - began) < 1.0:
+        probes.prober.ask("worker-1", ("peer-1",))
+        await asyncio.sleep(0.01)
+    asked = len(probes.sent)
+    assert 2 <= asked <= 1 + passed / ASK_AGAIN_SECONDS
+    probes.prober.ask("worker-2", ("peer-1",))
+    assert len(probes.sent) == asked + 1, "of another node it is asked at once"
+
+
+async def test_no_peer_is_asked_of_a_node_that_serves_us(port: int) -> None:
+    probes = Probes(n0=Reach("127.0.0.1", 7946, (port,)))
+    probes.prober.learn_key("peer-1", b"k" * 32, 5)
+    probes.prober.probe("worker-1")
+    async with asyncio.timeout(10):
+        while not any(outcome is Outcome.ACCEPTED for *_, outcome, _ in probes.reports):
+            await asyncio.sleep(0.01)
+    before = len(probes.sent)
+    probes.prober.ask("worker-1", ("peer-1",))
+    assert len(probes.sent) == before
+    async with asyncio.timeout(10):
+        while len(probes.sent) == before:
+            probes.prober.ask("worker-1", ("peer-1",))
+            await asyncio.sleep(0.01)
 
 
 async def test_peers_are_asked_with_their_own_key_and_only_the_one_asked_is_believed() -> None:

@@ -1,8 +1,10 @@
 """Three real sentinel processes on loopback, without Kubernetes: what the VIM gets, whatever is lost."""
 
+import asyncio
 from pathlib import Path
 
 from nfvi_ha.core.fault import FaultKind
+from nfvi_ha.sentinel.prober import ASK_AGAIN_SECONDS
 
 from .played_seat import PlayedSeat
 from .site import site, until, vm
@@ -80,6 +82,27 @@ async def test_a_vim_that_is_down_gets_everything_in_order_once_it_is_back(tmp_p
         await here.wait_for("process.restored")
         assert len(here.ids("process.failed")) == len(here.ids("process.restored")) == 1
         assert not [one for one in here.vim.records if one.out_of_order]
+
+
+async def test_peers_are_asked_of_a_silent_node_as_often_as_a_verdict_needs_it(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        lost, dead, *peers = here.agents
+        await here.settled()
+        await here.ports_seen(lost)
+        await here.ports_seen(dead)
+        lost.silence()
+        await here.wait_for("agent.lost")
+        tried = lost.connected
+        await until(lambda: lost.connected > tried + 60, "its service to be tried by the seats themselves for a while")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        dead.die()
+        await here.wait_for("hypervisor.failed")
+        seconds = loop.time() - began
+        for peer in peers:
+            # Each seat asks when it suspects the node, and not while it is served: 30 rounds, or 10 for each seat.
+            assert 1 <= peer.asked[lost.node] <= 15
+            assert 1 <= peer.asked[dead.node] <= 3 * (1 + seconds / ASK_AGAIN_SECONDS)
 
 
 async def test_a_seat_that_another_process_has_taken_says_so_and_abstains(tmp_path: Path) -> None:
