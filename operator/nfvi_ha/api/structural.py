@@ -73,6 +73,8 @@ def _structural(schema: Schema, definitions: Mapping[str, Schema], path: str, ab
             for name, field in schema["properties"].items()
         }
         _with_sparse_defaults(result["properties"])
+        if not result["properties"]:
+            del result["properties"]  # the API server drops what is empty, and would take ours for a change each time
     elif isinstance(schema.get("additionalProperties"), dict):
         values = schema["additionalProperties"]
         result["additionalProperties"] = _structural(values, definitions, f"{path}.*", above)
