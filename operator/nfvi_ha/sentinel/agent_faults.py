@@ -23,7 +23,8 @@ from nfvi_ha.sentinel.teller import Teller
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS: Final = 3.0
-"""A new process of an agent has looked at everything by then; what is not among its faults before is not over yet."""
+"""Probes that have just come up have looked at everything by then; what is not among the faults before is not over
+yet."""
 FRESH_SECONDS: Final = 1.0
 """Nothing is over by the word of an agent that is silent."""
 VM_STATES: Final = frozenset({FaultKind.VM_STUCK})
@@ -170,9 +171,9 @@ class AgentFaults:
                 return
         elif fault.resource.kind != VM_KIND or fault.kind not in VM_STATES or fault.node != life.beat.node:
             return
-        if life.generation is None or life.untold or not life.whole or life.probes_down:
+        if life.generation is None or life.untold or not life.whole or life.looking_since is None:
             return
-        if self._clock.monotonic() - life.since < SETTLE_SECONDS:
+        if self._clock.monotonic() - life.looking_since < SETTLE_SECONDS:
             return
         if fault.kind in PERHAPS_EVENTS and incident.id not in self._states:
             return

@@ -133,7 +133,7 @@ class Hosts:
         if any(step.name not in {STEP_RAISED, STEP_CLEARED} for step in incident.steps):
             return False  # its recovery has begun
         life = self._lives.get(fault.node)
-        if life is None or life.inventory is None or self._is_down(fault.node):
+        if life is None or life.inventory is None or life.looking_since is None or self._is_down(fault.node):
             return False
         fresh = self._clock.monotonic() - life.inventory_at <= INVENTORY_SECONDS
         return fresh and any(vm.uid == fault.resource.uid and not vm.going for vm in life.inventory)

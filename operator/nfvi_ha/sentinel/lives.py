@@ -15,8 +15,9 @@ class Life:
 
     beat: Beat
     """The newest."""
-    since: float
-    """Monotonic, when this incarnation was first heard."""
+    looking_since: float | None = None
+    """Monotonic, since when its probes have been up without a break; None while they are down, or have said nothing
+    yet: an empty set is no good news then."""
     places: dict[int, Place] = field(default_factory=dict)
     """By network: where its last beat there came from."""
     generation: int | None = None
@@ -41,11 +42,6 @@ class Life:
         if boot_id == self.beat.boot_id:
             return self.inventory
         return self.before[1] if boot_id == self.before[0] else None
-
-    @property
-    def probes_down(self) -> bool:
-        """Whether the faults are those of before: an empty set is no good news."""
-        return bool(self.beat.flags & Flags.PROBES_DOWN)
 
 
 class Lives:
@@ -81,7 +77,7 @@ class Lives:
         life = self._lives.get(beat.node)
         if life is None or life.beat.boot_id != beat.boot_id or life.beat.incarnation != beat.incarnation:
             before = life
-            life = self._lives[beat.node] = Life(beat, now)
+            life = self._lives[beat.node] = Life(beat)
             if before is not None and before.beat.boot_id == beat.boot_id:
                 # Another start of the agent on the same boot: its VMs are those it had, until it says more.
                 life.inventory, life.before = before.inventory, before.before
@@ -91,6 +87,10 @@ class Lives:
         if beat.sequence < life.beat.sequence:
             return None  # overtaken on the other network
         life.beat = beat
+        if not beat.fault_generation or beat.flags & Flags.PROBES_DOWN:
+            life.looking_since = None
+        elif life.looking_since is None:
+            life.looking_since = now
         if beat.fault_generation == life.generation:
             return None
         try:

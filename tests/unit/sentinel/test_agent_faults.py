@@ -114,6 +114,32 @@ def test_nothing_is_over_while_the_probes_are_down(tmp_path: Path) -> None:
     assert eyes.told() == ["process.failed"]
 
 
+def test_nothing_is_over_before_probes_that_came_back_have_looked_at_everything(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.settle()
+    eyes.says(flags=Flags.REAL_TIME | Flags.PROBES_DOWN)
+    eyes.settle()
+    eyes.says(flags=Flags.REAL_TIME)
+    assert eyes.told() == ["process.failed"]
+    eyes.settle()
+    eyes.faults.review_all()
+    assert eyes.told() == ["process.failed", "process.restored"]
+
+
+def test_nothing_is_over_by_a_set_that_no_probe_has_made(tmp_path: Path) -> None:
+    """A beat process that has just started has the generation 0 until its probes tell it something."""
+    eyes = Eyes(tmp_path)
+    eyes.says(local(1))
+    eyes.settle()
+    eyes.beat = replace(eyes.beat, fault_generation=-1)
+    eyes.says(incarnation=2)
+    assert eyes.beat.fault_generation == 0
+    eyes.settle()
+    eyes.faults.review_all()
+    assert eyes.told() == ["process.failed"]
+
+
 def test_nothing_is_over_by_the_word_of_an_agent_that_is_silent(tmp_path: Path) -> None:
     eyes = Eyes(tmp_path)
     eyes.says(local(1))

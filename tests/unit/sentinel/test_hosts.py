@@ -43,8 +43,8 @@ class World:
             clock=self.desk.clock,
         )
 
-    def inventory(self, *entries: VmEntry) -> None:
-        beat = Beat(NODE, BOOT, 1, 1, 0, Flags.REAL_TIME, Watchdog.NONE, 0, 0, 0, 0)
+    def inventory(self, *entries: VmEntry, flags: Flags = Flags.REAL_TIME) -> None:
+        beat = Beat(NODE, BOOT, 1, 1, 0, flags, Watchdog.NONE, 0, 0, 1, 0)
         self.lives.told(beat, ("192.0.2.1", 7946), self.desk.now)
         self.generation += 1
         part = Inventory(NODE, BOOT, 1, self.generation, 0, 1, packed=pack_entries(entries))
@@ -117,6 +117,9 @@ def test_vms_that_lived_on_are_cleared_once_their_agent_says_so(tmp_path: Path) 
     world.hosts.cleared(BACK)
     world.hosts.review(lambda _: True)
     assert world.open_kinds() == [FaultKind.VM_FAILED] * 2, "the inventory is from before"
+    world.inventory(entry("a"), flags=Flags.REAL_TIME | Flags.PROBES_DOWN)
+    world.hosts.review(lambda _: True)
+    assert world.open_kinds() == [FaultKind.VM_FAILED] * 2, "nobody has looked, the beat process only repeats it"
     world.inventory(entry("a"))
     world.hosts.review(lambda _: True)
     assert [incident.fault.resource.name for incident in world.desk.book.open_incidents()] == ["b"]

@@ -132,7 +132,7 @@ async def test_no_peer_is_asked_of_a_node_that_serves_us(port: int) -> None:
     probes.prober.learn_key("peer-1", b"k" * 32, 5)
     probes.prober.probe("worker-1")
     async with asyncio.timeout(10):
-        while not any(outcome is Outcome.ACCEPTED for *_, outcome, _ in probes.reports):
+        while not any(outcome is Outcome.ACCEPTED for *_, outcome, _ in probes.reports):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     before = len(probes.sent)
     probes.prober.ask("worker-1", ("peer-1",))
