@@ -11,7 +11,7 @@ import orjson
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.lab.daemons import health_host
 from nfvi_ha.lab.hypervisor.service import Service
-from nfvi_ha.lab.network.plan import AGENT_PORT, SENTINEL_PORT, Host, Mode
+from nfvi_ha.lab.network.plan import AGENT_PORT, MGMT, SENTINEL_PORT, STORAGE_A, STORAGE_B, Host, Mode
 from nfvi_ha.lab.site import SYSFS, Boot
 
 AGENT: Final = "agent"
@@ -60,9 +60,16 @@ class AgentPlan:
             "portFile": str(directory / PORT_FILE),
             "logFormat": "text",
             # All hypervisors of a lab share one process table; each is a process group.
-            "probes": {"process": {"scope": "group", "httpHost": health_host(boot, self.mode)}},
+            "probes": {"process": {"scope": "group", "httpHost": health_host(boot, self.mode)}, "link": self._links()},
         }
         return settings if self.kubeconfig is None else {**settings, "kubeconfig": str(self.kubeconfig)}
+
+    def _links(self) -> dict[str, Any]:
+        """Settings of the link probe: veths are no adapters to it unless they are named."""
+        if self.mode is Mode.LOOPBACK:
+            return {"interfaces": []}
+        members = [STORAGE_A.name, STORAGE_B.name]
+        return {"interfaces": [MGMT.name, *members], "storagePaths": [{"name": "storage", "interfaces": members}]}
 
 
 def sentinel_places(count: int, mode: Mode) -> Sequence[dict[str, Any]]:

@@ -14,7 +14,7 @@ from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Injection
 from nfvi_ha.lab.hypervisor.service import identity_file
 from nfvi_ha.lab.network.client import ALL_LINKS, Network
-from nfvi_ha.lab.network.plan import BEAT_NETWORKS, Mode
+from nfvi_ha.lab.network.plan import BEAT_NETWORKS, Link, Mode
 from nfvi_ha.lab.nfvi import Hosts
 from nfvi_ha.lab.processfile import PROCESS, hold, read_identity, release, signal_group, signal_process
 
@@ -139,6 +139,15 @@ class HostFaults:
             ControlFailed: hosts of this lab have no links.
         """
         await self._needed.set_links(hosts, _links_of(networks), up=True)
+
+    async def set_link(self, node: str, link: Link, *, up: bool) -> Injection:
+        """Pull out one cable of a hypervisor, or plug it in again.
+
+        Raises:
+            ControlFailed: hosts of this lab have no links.
+        """
+        at = await self._needed.set_links([node], [link.name], up=up)
+        return Injection.now("link-up" if up else "link-down", node, at)
 
     async def cut_all(self, host: str, *, up: bool = False) -> Injection:
         """Pull out all cables of a host, or plug them in again.
