@@ -33,6 +33,8 @@ LABEL_ZONE: Final = "topology.kubernetes.io/zone"
 
 # On Incidents.
 ANNOTATION_HMAC: Final = f"{GROUP}/hmac"
+ANNOTATION_RELEASE: Final = f"{GROUP}/release"
+"""Set by an administrator on the Incident of a mass failure: his name. Recovery is held no longer."""
 FINALIZER_UNDELIVERED: Final = f"{GROUP}/undelivered"
 LABEL_KIND: Final = f"{GROUP}/fault-kind"
 LABEL_RESOURCE: Final = f"{GROUP}/resource-hash"

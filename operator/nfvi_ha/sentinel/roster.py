@@ -87,6 +87,8 @@ class Roster:
         self._dirty: set[FeedKind] = set()
         self._known: set[str] = set()
         self._losses: dict[str, bool] = {}
+        self._released: dict[str, str] = {}
+        """Incidents of mass failures that an administrator released, with his name."""
         self.policy = verdict_policy({}, networks)
         """The numbers that verdicts are reached by now."""
 
@@ -98,7 +100,10 @@ class Roster:
             case FeedKind.INCIDENT if isinstance(entry, IncidentRecord):
                 self._handover.seen(change.key)
                 self._teller.learn(entry)
+                if entry.released_by and entry.incident.fault.kind is FaultKind.MASS_FAILURE:
+                    self._released[change.key] = entry.released_by
             case FeedKind.INCIDENT:
+                self._released.pop(change.key, None)
                 if self._handover.gone(change.key):
                     self._book.forget(change.key)
                     self._ledger.forget(change.key)
@@ -129,6 +134,7 @@ class Roster:
             self._tell_losses()
         if dirty & {FeedKind.INCIDENT, FeedKind.NODE}:
             self.recall(now)
+            self._release(now)
 
     def recall(self, now: float) -> None:
         """Have the verdicts take what is open on record for theirs, so that its end is told."""
@@ -139,6 +145,14 @@ class Roster:
             network = fault.resource.name.rpartition("/")[2] if fault.resource.kind == COMPONENT_KIND else ""
             boot_id = "" if fault.resource.kind == NFVI_KIND else fault.resource.uid
             self._do(self._verdicts.recall(fault.kind, fault.node, network, boot_id, incident.episode, now))
+
+    def _release(self, now: float) -> None:
+        """Let go what is held, if the newest mass failure was released. A name on an older one says nothing of it."""
+        roots = [one for one in self._book if one.fault.kind is FaultKind.MASS_FAILURE] if self._released else []
+        newest = max(roots, key=lambda root: root.episode, default=None)
+        by = self._released.get(newest.id) if newest is not None else None
+        if by:
+            self._do(self._verdicts.release_mass(by, now))
 
     def _set_nodes(self, now: float) -> None:
         nodes = self._feed.nodes

@@ -4,10 +4,11 @@ import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hot_process import HotProcess, cleared, delivered, raised, record, vm_fault
+from hot_process import HotProcess, cleared, delivered, hypervisor_fault, raised, record, vm_fault
 from scribe_world import Obj, ScribeWorld, eventually
 
-from nfvi_ha.core.fault import Evidence, EvidenceKind
+from nfvi_ha.api.names import ANNOTATION_RELEASE
+from nfvi_ha.core.fault import Evidence, EvidenceKind, FaultKind, ResourceRef
 from nfvi_ha.core.incident import Incident
 from nfvi_ha.kube.errors import NotFound
 from nfvi_ha.kube.resources import INCIDENTS, NAMESPACES
@@ -167,3 +168,19 @@ async def tried_in_vain(hot: HotProcess) -> None:
         return "tried again" in hot.log.read_text()
 
     await eventually(tried, "a failed try")
+
+
+async def test_the_name_of_whoever_releases_a_mass_failure_is_told_to_the_hot_process(world: ScribeWorld) -> None:
+    root = hypervisor_fault("", FaultKind.MASS_FAILURE)
+    incident = raised(replace(root, resource=ResourceRef("NFVI", "", "nfvi-1", "nfvi"), node=""))
+    async with world.scribe() as hot:
+        hot.send(record=record(incident, world.namespace), serial=1)
+        await hot.until_written(incident.id, 1)
+        patch = {"metadata": {"annotations": {ANNOTATION_RELEASE: "Jane Doe"}}}
+        await world.client.patch(INCIDENTS, incident.id, patch, world.namespace)
+
+        def named() -> bool:
+            told = hot.of(FeedKind.INCIDENT).get(incident.id, {}).get("record", {})
+            return bool(told.get("metadata", {}).get("annotations") == {ANNOTATION_RELEASE: "Jane Doe"})
+
+        await hot.until(named, "the annotation told")

@@ -54,6 +54,8 @@ class IncidentRecord:
     deleting: bool = False
     closed_at: datetime | None = None
     proof: Proof = NO_PROOF
+    released_by: str = ""
+    """Who takes it on his name that recovery goes on (of a mass failure); whoever may annotate Incidents here may."""
 
     def without_status(self) -> "IncidentRecord":
         """As it was before anything was noted in it: what its status says is not ours."""
@@ -159,7 +161,13 @@ def read_record(obj: JsonObject) -> IncidentRecord | None:
         deleting=meta.deletion_timestamp is not None,
         closed_at=status.closed_at,
         proof=_proof(obj, meta, status.seal),
+        released_by=_name_of(meta.annotations.get(names.ANNOTATION_RELEASE, "")),
     )
+
+
+def _name_of(text: str) -> str:
+    """A person's name in one line; it becomes part of messages."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:63]
 
 
 def _proof(obj: JsonObject, meta: ObjectMeta, status_seal: str) -> Proof:

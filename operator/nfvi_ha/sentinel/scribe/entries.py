@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from nfvi_ha.api.names import ANNOTATION_REPORT, LABEL_SLOT, LABEL_ZONE
+from nfvi_ha.api.names import ANNOTATION_RELEASE, ANNOTATION_REPORT, LABEL_SLOT, LABEL_ZONE
 from nfvi_ha.api.vimendpoint import VIMEndpoint
 from nfvi_ha.core.key_material import KeyMaterial
 from nfvi_ha.core.views import VmView
@@ -71,6 +71,8 @@ def incident_entry(record: IncidentRecord, cluster: str) -> JsonObject:
     """One record, in the form in which the hot process gives us its own."""
     obj = new_object(record.incident, record.namespace, cluster)
     obj["metadata"] = {"name": record.incident.id, "namespace": record.namespace, "uid": record.uid}
+    if record.released_by:
+        obj["metadata"]["annotations"] = {ANNOTATION_RELEASE: record.released_by}
     obj["status"] = status_of(record.incident, record.deliveries).to_json()
     return {"record": obj}
 
