@@ -61,15 +61,17 @@ class Bond:
 
 @dataclass(frozen=True, slots=True)
 class ProcBond:
-    """What only /proc/net/bonding has."""
+    """What /proc/net/bonding has of members."""
 
     aggregator: str
     members: Mapping[str, BondMember]
+    active: str
+    """"" where all are, or none."""
 
 
 def parse_proc(text: str) -> ProcBond:
     """Read a file of /proc/net/bonding. Lines that are not known are passed over."""
-    aggregator, section, part = "", "", ""
+    aggregator, active, section, part = "", "", "", ""
     members: dict[str, dict[str, str]] = {}
     for line in text.splitlines():
         matched = _FIELD.fullmatch(line)
@@ -81,11 +83,13 @@ def parse_proc(text: str) -> ProcBond:
             members[section] = {}
         elif name.startswith("details "):
             part = name
+        elif name == "Currently Active Slave":
+            active = "" if value == "None" else value
         elif not section:
             aggregator = value if name == "Aggregator ID" else aggregator
         elif not part or (part, name) == ("details actor lacp pdu", "port state"):
             members[section][name] = value
-    return ProcBond(aggregator, {name: _member(fields) for name, fields in members.items()})
+    return ProcBond(aggregator, {name: _member(fields) for name, fields in members.items()}, active)
 
 
 def _member(fields: Mapping[str, str]) -> BondMember:

@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,10 @@ def test_carrier_is_read(fake: FakeTree, tree: NetTree) -> None:
 def test_kernel_that_refuses_to_read_a_carrier(
     tree: NetTree, monkeypatch: pytest.MonkeyPatch, number: int, state: LinkState
 ) -> None:
-    def refuse(_self: Path) -> str:
+    def refuse(*_: object) -> int:
         raise OSError(number, "refused")
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert tree.state("eth0") is state
 
 

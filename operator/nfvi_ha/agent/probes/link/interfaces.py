@@ -44,7 +44,8 @@ class Interfaces:
         """Find interfaces that are new. Those that went are kept: that they are gone is what there is to say."""
         names = self._tree.names()
         self.known = frozenset(names)
-        self._read_bonds(name for name in names if self._tree.is_bond(name))
+        bonds = {name: self._tree.bond(name) for name in names}
+        self.bonds = {name: bond for name, bond in bonds.items() if bond is not None}
         expected = {*self._of_paths, *(self._declared or ()), *self._members()}
         by_default = set(self._by_default(names)) if self._declared is None else set()
         for name in sorted(expected | by_default):
@@ -53,7 +54,7 @@ class Interfaces:
 
     def read(self, now: float) -> None:
         """Look at all carriers and bonds."""
-        self._read_bonds(self.bonds)
+        self.bonds = {name: self._tree.refreshed(bond) for name, bond in self.bonds.items()}
         for name in self.watched:
             self.sees(name, self._tree.state(name), now)
 
@@ -75,10 +76,6 @@ class Interfaces:
         found = (watch.finding(now) for watch in self.watched.values())
         findings: list[Finding] = [finding for finding in found if finding is not None]
         return self._standing.update(findings)
-
-    def _read_bonds(self, names: Iterable[str]) -> None:
-        found = {name: self._tree.bond(name) for name in names}
-        self.bonds = {name: bond for name, bond in found.items() if bond is not None}
 
     def _members(self) -> set[str]:
         of_paths = {name for name in self.bonds if name in self._of_paths}

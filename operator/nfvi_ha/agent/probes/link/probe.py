@@ -127,12 +127,12 @@ class _Watching:
             self._cluster.look()
             for path in self._paths.values():
                 path.audit(self._interfaces, self._tree)
+            for name, watch in self._interfaces.watched.items():
+                self._metrics.up.labels(name).set(watch.state is LinkState.UP)
         elif now < self._poll_due and not self._unsettled:
             return
         self._poll_due = now + self._settings.poll_ms / 1000
         self._interfaces.read(now)
-        for name, watch in self._interfaces.watched.items():
-            self._metrics.up.labels(name).set(watch.state is LinkState.UP)
         self._tell_paths(now)
 
     def _ask(self, now: float) -> None:
