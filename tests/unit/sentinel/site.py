@@ -355,7 +355,7 @@ async def site(directory: Path, *, agents: int = 4, seats: int = 3, feed: Iterab
     """Start a site; leaves nothing behind."""
     vim = Receiver(ReceiverSettings())
     url = await vim.start()
-    ports = _free_ports()
+    ports = free_ports()
     places = [[(address, port) for port in ports] for address in SEAT_ADDRESSES]
     hosts = [Agent(number + 1, places) for number in range(agents)]
     for host in hosts:
@@ -438,7 +438,7 @@ async def until(condition: Callable[[], object], what: str | Callable[[], str]) 
         raise AssertionError(f"waited in vain for {what if isinstance(what, str) else what()}") from None
 
 
-def _free_ports() -> list[int]:
+def free_ports() -> list[int]:
     """Three that are free on the first address, and most likely on the others."""
     opened = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(3)]
     for one in opened:
