@@ -11,6 +11,7 @@ import orjson
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.lab.daemons import health_host
 from nfvi_ha.lab.hypervisor.service import Service
+from nfvi_ha.lab.network import storage
 from nfvi_ha.lab.network.plan import AGENT_PORT, MGMT, SENTINEL_PORT, STORAGE_A, STORAGE_B, Host, Mode
 from nfvi_ha.lab.site import SYSFS, Boot
 
@@ -69,7 +70,8 @@ class AgentPlan:
         if self.mode is Mode.LOOPBACK:
             return {"interfaces": []}
         members = [STORAGE_A.name, STORAGE_B.name]
-        return {"interfaces": [MGMT.name, *members], "storagePaths": [{"name": "storage", "interfaces": members}]}
+        path = {"name": "storage", "interfaces": members, "targets": storage.TARGETS}
+        return {"interfaces": [MGMT.name, *members], "storagePaths": [path]}
 
 
 def sentinel_places(count: int, mode: Mode) -> Sequence[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Runs of scenarios whose fault is on a host, a network or one of our own processes."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -21,6 +22,7 @@ from nfvi_ha.lab.vnf import Vnf, target
 UP: Final = "Up"
 LAST_VM: Final = "last_vm_ms"
 _POLL_SECONDS: Final = 0.1
+_OUTAGE: Final = re.compile(r"\b(\d+) ms\b")
 
 
 async def host_runs(session: Session, scenario: HostScenario, options: RunOptions, say: Say) -> AsyncGenerator[Run]:
@@ -72,6 +74,8 @@ async def _one(session: Session, scenario: HostScenario, options: RunOptions, vn
         for word in scenario.words:
             record = await _told(session, word, hit, mark)
             values[word.measure] = (record.at - injection.at) / 1e6
+            if word.outage:
+                values[word.outage] = _outage_ms(word, record)
         if scenario.vms_fail and victims:
             values[LAST_VM] = await _vms_told(session, scenario, hit, victims, injection, mark)
         await _quiet(session, scenario, vnf, victims, mark)
@@ -85,6 +89,17 @@ async def _one(session: Session, scenario: HostScenario, options: RunOptions, vn
     await wait_all_up(session)
     _allow(scenario, (await session.vim.refresh())[mark:])
     return Run(values)
+
+
+def _outage_ms(word: Word, record: Received) -> float:
+    """The outage that a notification speaks of: 0 where it says that no probe was lost."""
+    found = _OUTAGE.search(record.message)
+    if found is None and "no probe was lost" not in record.message:
+        raise LabFailed(f"{record.type} of {record.subject} does not say how long it took: {record.message!r}")
+    outage = float(found[1]) if found is not None else 0.0
+    if outage > word.outage_at_most_ms:
+        raise LabFailed(f"{record.subject}: {record.message}; at most {word.outage_at_most_ms:.0f} ms are allowed")
+    return outage
 
 
 async def _told(session: Session, word: Word, hit: Target, mark: int) -> Received:

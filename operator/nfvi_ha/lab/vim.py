@@ -39,6 +39,8 @@ class Received:
     state: str
     """Raised, action or cleared."""
     incident: str
+    message: str
+    """Why, for people."""
     parent: str
     """Id of the incident that caused this one, "" for none."""
     confidence: str
@@ -63,6 +65,7 @@ class Received:
             kind=str(data.get("kind") or ""),
             state=str(data.get("state") or ""),
             incident=str(data.get("incident") or ""),
+            message=str(data.get("message") or ""),
             parent=str(data.get("parent") or ""),
             confidence=str(data.get("confidence") or ""),
             source=str(data.get("source") or ""),

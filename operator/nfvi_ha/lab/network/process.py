@@ -16,6 +16,7 @@ import orjson
 from pyroute2.netlink.exceptions import NetlinkError
 
 from nfvi_ha.lab import control
+from nfvi_ha.lab.network import storage
 from nfvi_ha.lab.network.plan import Host, Mode
 from nfvi_ha.lab.network.relay import Address, Relay, listening, plain_socket
 from nfvi_ha.lab.network.switchboard import Switchboard
@@ -38,6 +39,8 @@ class NetworkConfig:
 async def run_network(config: NetworkConfig) -> None:
     """Build the networks, say so in a file, and answer requests until cancelled."""
     board, why_not = await _built(config)
+    if board is not None:
+        await storage.serve(board.inside)
     desk = _Desk(board)
     try:
         async with control.serve(config.directory, desk.answer):

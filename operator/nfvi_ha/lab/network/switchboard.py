@@ -12,7 +12,7 @@ from typing import Any, Final, Self, TypeVar
 
 from pyroute2 import AsyncIPRoute
 
-from nfvi_ha.lab.network import loss, namespace
+from nfvi_ha.lab.network import loss, namespace, storage
 from nfvi_ha.lab.network.plan import LINKS, MGMT, RELAY_NUMBER, Host, Link, Mode
 
 T = TypeVar("T")
@@ -54,6 +54,7 @@ class Switchboard:
         await self._inside.link("set", index=LOOPBACK_INDEX, state="up")
         relay = MGMT.address(RELAY_NUMBER, Mode.NAMESPACES)
         await self._inside.addr("add", index=self._bridges[MGMT.switch], address=relay, prefixlen=MGMT.prefix_length)
+        await storage.place(self._inside, self._bridges)
         return self
 
     async def plug_in(self, host: Host) -> None:
@@ -67,6 +68,9 @@ class Switchboard:
         await wired.inside.link("set", index=LOOPBACK_INDEX, state="up")
         for link in LINKS:
             await self._cable(host, wired, link)
+        await storage.lead_to(wired.inside)
+        with namespace.entered(own):
+            storage.follow_carriers()
 
     async def _cable(self, host: Host, wired: _Wired, link: Link) -> None:
         port = f"h{host.number}-{link.name}"

@@ -45,6 +45,10 @@ class Word:
     state: str = "raised"
     within_seconds: float = 30.0
     """How long it is waited for; a generous bound, no measure."""
+    outage: str = ""
+    """Under which the milliseconds are kept that its message speaks of, e.g. of a measured failover; "" for none."""
+    outage_at_most_ms: float = 1000.0
+    """More than so many are a failure of the run."""
     each_node: bool = False
     """One for every node that is hit; the last one's time counts."""
 

@@ -101,13 +101,12 @@ class EchoSocket:
             except BlockingIOError:
                 break
             except OSError:
-                if not self._drain_errors(now):
-                    break
-                continue
+                # The kernel has an error for us, and tells it in full in the queue.
+                self._drain_errors(now)
+                break
             question = self._question(datagram)
             if question is not None:
                 self._answered(question, now)
-        self._drain_errors(now)
 
     def close(self) -> None:
         """No more."""
@@ -122,15 +121,13 @@ class EchoSocket:
             return False
         return True
 
-    def _drain_errors(self, now: float) -> int:
-        """What ICMP said of former questions: with each comes the question itself. Returns how many."""
-        count = 0
+    def _drain_errors(self, now: float) -> None:
+        """What ICMP said of former questions: with each comes the question itself."""
         while True:
             try:
                 datagram, ancillary, _, _ = self._socket.recvmsg(_DATAGRAM_BYTES, 512, socket.MSG_ERRQUEUE)
             except OSError:
-                return count
-            count += 1
+                return
             codes = [_ERROR.unpack_from(data)[0] for _, kind, data in ancillary if kind in {IP_RECVERR, IPV6_RECVERR}]
             if errno.ECONNREFUSED in codes and (question := self._question(datagram)) is not None:
                 self._refused(question, now)
