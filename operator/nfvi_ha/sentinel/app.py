@@ -91,6 +91,7 @@ class Sentinel:
             on_start=self._scribe_started,
             on_line=self.feed.line,
             on_restart=metrics.scribe_restarts.inc,
+            on_defect=metrics.errors.labels("scribe").inc,
         )
         self._tell_part(incarnation)
         self._judge_part(incarnation)
@@ -103,7 +104,7 @@ class Sentinel:
 
     def _tell_part(self, incarnation: int) -> None:
         """What is told, and kept until somebody else has it."""
-        settings, clock, loop = self.settings, self.clock, asyncio.get_running_loop()
+        settings, clock, metrics, loop = self.settings, self.clock, self.metrics, asyncio.get_running_loop()
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self.spool = Spool(
             settings.state_dir / SPOOL,
@@ -120,6 +121,7 @@ class Sentinel:
             after=loop.call_later,
             namespace=settings.namespace,
             cluster=lambda: self.cluster_name,
+            on_defect=metrics.errors.labels("record").inc,
         )
         self.seats = Seats(
             incarnation=incarnation,

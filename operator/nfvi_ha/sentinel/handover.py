@@ -1,7 +1,8 @@
 """From memory to the record: every incident goes to disk, then to the scribe, and is let go once it is in the API."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ class Handover:
         after: calls something in so many seconds.
         namespace: of cluster-wide records.
         cluster: name of this NFVI.
+        on_defect: told of each record that could not be put together or sent on.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Handover:
         after: Callable[[float, Callable[[], None]], object],
         namespace: str,
         cluster: Callable[[], str],
+        on_defect: Callable[[], None] = lambda: None,
     ) -> None:
         self._book = book
         self._ledger = ledger
@@ -68,6 +71,7 @@ class Handover:
         self._after = after
         self._namespace = namespace
         self._cluster = cluster
+        self._on_defect = on_defect
         self._papers: dict[str, _Paper] = {}
         self._due: dict[str, None] = {}
         """To be written, in the order in which they came."""
@@ -107,7 +111,8 @@ class Handover:
         for incident, paper in list(self._papers.items()):
             known = self._book.get(incident)
             if known is not None and paper.written < paper.version and incident not in self._due:
-                self._hand_over(paper, self._object(known))
+                with self._surviving(incident):
+                    self._hand_over(paper, self._object(known))
 
     def saved(self, incident: str, version: int) -> None:
         """That version is on disk."""
@@ -163,20 +168,29 @@ class Handover:
             if paper.version > max(paper.spooled, paper.written):
                 known = self._book.get(incident)
                 if known is not None:
-                    self._spool.save(incident, paper.version, self._object(known))
+                    with self._surviving(incident):
+                        self._spool.save(incident, paper.version, self._object(known))
         self._spool.flush()
 
     def _drain(self) -> None:
-        for incident in list(self._due)[:BATCH]:
-            del self._due[incident]
-            try:
-                self._write(incident)
-            except ValueError:
-                # No object can be made of it: ours is the defect, and the others' records must not wait for it.
-                log.exception("record cannot be put together", extra={"incident": incident})
-        self._draining = bool(self._due)
-        if self._draining:
-            self._after(PAUSE_SECONDS, self._drain)
+        try:
+            for incident in list(self._due)[:BATCH]:
+                del self._due[incident]
+                with self._surviving(incident):
+                    self._write(incident)
+        finally:
+            self._draining = bool(self._due)
+            if self._draining:
+                self._after(PAUSE_SECONDS, self._drain)
+
+    @contextmanager
+    def _surviving(self, incident: str) -> Iterator[None]:
+        """No record can be made of one incident: ours is the defect, and the others' must not wait for it."""
+        try:
+            yield
+        except Exception:
+            self._on_defect()
+            log.exception("record cannot be put together", extra={"incident": incident})
 
     def _write(self, incident: str) -> None:
         paper, known = self._papers.get(incident), self._book.get(incident)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef
+from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.wire.local_fault import LocalFault
 from nfvi_ha.sentinel.entries import VmEntry
 
@@ -25,6 +25,8 @@ SENTINELS_OWN: Final = frozenset(
     }
 )
 """What no agent can know."""
+MAX_EPISODE: Final = 2**31 - 1
+"""What an Incident's episode can hold."""
 MAX_AGE: Final = timedelta(minutes=5)
 """An agent's stamp that is further from our clock is not used: its node's clock is wrong, or the fault was spooled
 long ago. A stamp of last week would have its notification expire before it is sent."""
@@ -63,6 +65,10 @@ def fault_of(
     """
     if local.kind in SENTINELS_OWN:
         raise BadFault(f"{local.kind.value} is not an agent's to say")
+    if local.severity is Severity.CLEARED:
+        raise BadFault(f"{local.kind.value} that is there has severity {local.severity.value}")
+    if local.episode > MAX_EPISODE:
+        raise BadFault(f"{local.kind.value} of episode {local.episode}, above {MAX_EPISODE}")
     cause = local.cause if _WORD.fullmatch(local.cause) else "Unknown"
     at = seen_at(local, now)
     if not local.vm_uid:

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ class ScribeLink:
         on_start: told before each scribe's first line.
         on_line: takes each line.
         on_restart: counts starts after the first.
+        on_defect: counts what ``on_start`` or ``on_line`` could not bear.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class ScribeLink:
         on_start: Callable[[], None],
         on_line: Callable[[bytes], None],
         on_restart: Callable[[], None] = lambda: None,
+        on_defect: Callable[[], None] = lambda: None,
     ) -> None:
         self._command = command
         self._on_start = on_start
         self._on_line = on_line
         self._on_restart = on_restart
+        self._on_defect = on_defect
         self._writer: asyncio.StreamWriter | None = None
 
     @property
@@ -100,7 +104,7 @@ class ScribeLink:
                 raise
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
         try:
-            self._on_start()
+            self._surviving(self._on_start)
             await self._read(reader)
             log.warning("scribe closed its end", extra={"pid": process.pid})
         finally:
@@ -120,7 +124,15 @@ class ScribeLink:
                 return
             if not line:
                 return
-            self._on_line(line)
+            self._surviving(partial(self._on_line, line))
+
+    def _surviving(self, call: Callable[[], None]) -> None:
+        """A defect of ours on one line, or at a start, must not end the link, and the process with it."""
+        try:
+            call()
+        except Exception:
+            self._on_defect()
+            log.exception("word of the scribe not worked on")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

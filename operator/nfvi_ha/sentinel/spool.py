@@ -87,7 +87,7 @@ class Spool:
             self._changed.clear()
             work, self._wanted = self._wanted, {}
             try:
-                await loop.run_in_executor(self._executor, _write, self._directory, work)
+                written = await loop.run_in_executor(self._executor, _write, self._directory, work)
             except OSError as error:
                 self._on_error(error)
                 log.warning("spool not written", extra={"directory": str(self._directory), "error": str(error)})
@@ -95,7 +95,8 @@ class Spool:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._changed.set()
                 continue
-            for incident, saved in work.items():
+            for incident in written:
+                saved = work[incident]
                 if saved is not None:
                     self._on_saved(incident, saved[0])
 
@@ -109,20 +110,31 @@ class Spool:
         _write(self._directory, work)
 
 
-def _write(directory: Path, work: Mapping[str, tuple[int, JsonObject] | None]) -> None:
+def _write(directory: Path, work: Mapping[str, tuple[int, JsonObject] | None]) -> list[str]:
+    """Do what is wanted; which of it is done. What is no JSON is left out, and said."""
+    done = []
     for incident, saved in work.items():
         path = directory / f"{incident}.json"
         if saved is None:
             path.unlink(missing_ok=True)
+            done.append(incident)
+            continue
+        try:
+            data = orjson.dumps(saved[1])
+        except TypeError:
+            # Ours is the defect; the others' records must not wait for it.
+            log.exception("record is no JSON", extra={"incident": incident})
             continue
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            file.write(orjson.dumps(saved[1]))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.rename(path)
+        done.append(incident)
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+    return done

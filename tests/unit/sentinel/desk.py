@@ -48,6 +48,7 @@ class Desk:
         self.told: list[tuple[str, frozenset[str]]] = []
         self.withdrawn: list[str] = []
         self.lines: list[JsonObject] = []
+        self.defects = 0
         self.scribe = True
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
@@ -65,6 +66,7 @@ class Desk:
             after=self.after,
             namespace="nfvi-ha-system",
             cluster=lambda: "site-1",
+            on_defect=self._defect,
         )
         self.teller = Teller(
             book=self.book,
@@ -106,6 +108,9 @@ class Desk:
             self.now, _, call = heapq.heappop(self._timers)
             call()
         self.now = until
+
+    def _defect(self) -> None:
+        self.defects += 1
 
     def _send(self, line: JsonObject) -> bool:
         if self.scribe:

@@ -252,12 +252,15 @@ def test_what_no_agent_can_know_is_refused_and_counted(tmp_path: Path) -> None:
         local(1, FaultKind.HYPERVISOR_FAILED),
         local(2, component="process/\n"),
         local(3, FaultKind.VM_FAILED, **{**VM, "vm_name": "../x"}),
+        local(5, severity=Severity.CLEARED, component="process/a"),
+        local(6, episode=2**31, component="process/b"),
         local(4),
     )
     assert eyes.told() == ["process.failed"]
-    assert eyes.refused == [NODE] * 3
+    assert eyes.refused == [NODE] * 5
     eyes.save()
-    assert eyes.recorded()[0] == 4
+    assert eyes.recorded()[0] == 6
+    assert eyes.desk.defects == 0
 
 
 def test_a_stranger_is_listened_to_once_he_is_expected(tmp_path: Path) -> None:

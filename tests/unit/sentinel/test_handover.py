@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from nfvi_ha.core.fault import Evidence, EvidenceKind, FaultKind, ResourceRef
+import pytest
+
+from nfvi_ha.core.fault import Evidence, EvidenceKind, FaultKind, ResourceRef, Severity
 from nfvi_ha.sentinel.entries import WrittenEntry
 
 from .desk import START, Desk, fault
@@ -120,3 +122,33 @@ async def test_a_disk_that_fails_is_tried_again_and_nothing_is_safe_meanwhile(tm
         while not desk.handover.is_safe(name):  # noqa: ASYNC110 - it tries again after a second
             await asyncio.sleep(0.05)
     task.cancel()
+
+
+@pytest.mark.parametrize(("severity", "episode"), [(Severity.CLEARED, 0), (Severity.MAJOR, 2**31)])
+def test_a_record_that_cannot_be_made_keeps_no_other_from_disk_and_scribe(
+    tmp_path: Path, severity: Severity, episode: int
+) -> None:
+    desk = Desk(tmp_path)
+    bad = ResourceRef("HypervisorComponent", "", "worker-1/x", "boot-1")
+    desk.teller.raise_fault(fault(FaultKind.PROCESS_FAILED, resource=bad, severity=severity), episode)
+    first = raised(desk)
+    desk.advance(0.1)
+    assert [line["record"]["metadata"]["name"] for line in desk.lines] == [first]
+    later = desk.teller.raise_fault(fault(resource=ResourceRef("Hypervisor", "", "worker-2", "boot-2")), 0)
+    assert later is not None
+    desk.advance(0.1)
+    desk.handover.resend()
+    assert {line["record"]["metadata"]["name"] for line in desk.lines} == {first, later.id}
+    desk.handover.close()
+    assert {path.stem for path in tmp_path.glob("*.json")} == {first, later.id}
+    assert desk.defects == 3
+
+
+async def test_a_record_that_is_no_json_keeps_no_other_from_the_disk(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.spool.save("a", 1, {"number": 2**70})
+    name = raised(desk)
+    await settled(desk)
+    assert desk.handover.is_safe(name)
+    assert (tmp_path / f"{name}.json").exists()
+    assert not (tmp_path / "a.json").exists()

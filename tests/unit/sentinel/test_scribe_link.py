@@ -85,3 +85,27 @@ async def test_a_scribe_that_reads_nothing_does_not_fill_our_memory(tmp_path: Pa
         while link.send({"record": "x" * 1_000_000}) and accepted < 100:
             accepted += 1
         assert accepted < 30
+
+
+async def test_a_defect_at_a_line_or_a_start_does_not_end_the_link(tmp_path: Path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    heard, defects = Heard(), []
+
+    def fails(*_: object) -> None:
+        raise KeyError("cleared")
+
+    def line(data: bytes) -> None:
+        heard.line(data)
+        fails()
+
+    link = ScribeLink([sys.executable, str(script)], on_start=fails, on_line=line, on_defect=lambda: defects.append(1))
+    task = asyncio.create_task(link.run())
+    try:
+        await until(lambda: heard.lines)
+        assert link.send({"record": 1})
+        await until(lambda: {"record": 1} in heard.lines)
+        assert len(defects) == 3
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
