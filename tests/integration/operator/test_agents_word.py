@@ -62,9 +62,15 @@ class Sentinel:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sentinel(world: VnfWorld) -> Sentinel:
-    secret = await world.client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE)
     keys = SealKeys()
-    keys.replace({name: b64decode(value) for name, value in secret["data"].items()})
+
+    async def made() -> bool:
+        for secret in await world.client.list(SECRETS, SYSTEM_NAMESPACE):
+            if secret["metadata"]["name"] == SECRET_NAME:
+                keys.replace({name: b64decode(value) for name, value in secret["data"].items()})
+        return keys.ready
+
+    await eventually(made, "the leader made the key of Incidents", 20.0, lambda: "none")
     return Sentinel(world, keys)
 
 
