@@ -15,6 +15,7 @@ import pytest
 from nfvi_ha.agent.fault_entry import FaultEntry
 from nfvi_ha.agent.memory import Memory
 from nfvi_ha.agent.observed import FaultKey, Observed
+from nfvi_ha.cli.metrics_reference import metrics_page
 from nfvi_ha.core.fault import FaultKind, Severity
 from nfvi_ha.core.wire.beat import Flags
 from nfvi_ha.core.wire.local_fault import unpack
@@ -105,10 +106,16 @@ def test_memory_stays_small_and_metrics_say_what_is_going_on(start_agent: StartA
     assert resident_kb(agent.child()) <= MAX_PROBES_RESIDENT_KB
     until(lambda: metric(agent, 'nfvi_ha_agent_answer_age_seconds{seat="0"}') is not None, "an answer is seen")
     schedulings = [
-        metric(agent, f'nfvi_ha_agent_beat_scheduling{{scheduling="{each}"}}') for each in ("real-time", "nice", "normal")
+        metric(agent, f'nfvi_ha_agent_beat_scheduling{{scheduling="{each}"}}')
+        for each in ("real-time", "nice", "normal")
     ]
     assert schedulings.count(1.0) == 1
     assert metric(agent, 'nfvi_ha_agent_cpu_seconds_total{process="beat"}')
+    _, _, page = metrics_page().partition("## Agent")
+    served = {
+        name for name in re.findall(r"^# HELP (\S+)", scrape(agent), re.MULTILINE) if not name.endswith("_created")
+    }
+    assert {name for name in served if f"| `{name}` |" not in page} == set(), "the reference page has them all"
     assert scrape(agent, "readyz") == "ok\n"
     assert agent.stop() == 0
 

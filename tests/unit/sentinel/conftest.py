@@ -22,7 +22,15 @@ with open(f"{sys.argv[1]}/{os.getpid()}.scribe", "wb", buffering=0) as heard:
 
 
 @pytest.fixture
-async def sentinel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sentinel]:
+def registry() -> CollectorRegistry:
+    """Its metrics."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+async def sentinel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registry: CollectorRegistry
+) -> AsyncIterator[Sentinel]:
     """Seat 2, with a scribe that only writes down what it is told; nothing ticks but what the test ticks."""
     script = tmp_path / "stand_in.py"
     script.write_text(STAND_IN)
@@ -31,7 +39,7 @@ async def sentinel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     settings = SentinelSettings(2, tmp_path / "state", {"mgmt": "127.0.0.1"}, 0, cluster="site-1")
     made = Sentinel(
         settings,
-        CollectorRegistry(),
+        registry,
         incarnation=1,
         nonce=1,
         spawn=lambda work: tasks.add(asyncio.create_task(work)),

@@ -1,13 +1,21 @@
 """Which probes there are."""
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry
 
 from nfvi_ha.agent.config import AgentConfig
 from nfvi_ha.agent.probe import Probe
+from nfvi_ha.agent.probes.link.metrics import LinkMetrics
 from nfvi_ha.agent.probes.link.probe import link_probe
+from nfvi_ha.agent.probes.process.metrics import ProcessMetrics
 from nfvi_ha.agent.probes.process.probe import process_probe
+from nfvi_ha.agent.probes.vm.metrics import VmMetrics
 from nfvi_ha.agent.probes.vm.probe import vm_probe
 from nfvi_ha.kube.client import KubeClient
+
+METRICS: Final = (VmMetrics, ProcessMetrics, LinkMetrics)
+"""What the probes count; the reference page is made from it."""
 
 
 def probes(config: AgentConfig, client: KubeClient | None, registry: CollectorRegistry) -> tuple[Probe, ...]:
