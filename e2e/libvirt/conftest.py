@@ -12,7 +12,7 @@ import pytest_asyncio
 from libvirt.box import NAMESPACE, Box
 from libvirt.figures import Figures
 from libvirt.install import in_ci, obstacle
-from libvirt.pod import Pod, hierarchy
+from libvirt.pod import Pod
 from libvirt.site import Site
 
 FIGURES = pytest.StashKey[Figures]()
@@ -96,6 +96,4 @@ def probes(box: Box) -> dict[str, Any]:
 @pytest.fixture
 def make_pod(directory: Path) -> MakePod:
     """Pods of this test; the box closes them with their guests."""
-    if hierarchy() is None:
-        pytest.skip("no cgroups that may be changed here")
     return lambda name: Pod(NAMESPACE, name, directory / "virt-launcher")

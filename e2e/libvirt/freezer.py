@@ -1,34 +1,30 @@
 """A process that stands still and does not look like it: frozen by its cgroup (v2) it shows state S, as if it slept."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
 
-from libvirt.pod import PROCS, TOP, hierarchy
+from libvirt.cgroup import Cgroup
 
 FREEZE: Final = "cgroup.freeze"
 
 
-@contextlib.contextmanager
-def frozen(pid: int) -> Iterator[None]:
+@asynccontextmanager
+async def frozen(pid: int) -> AsyncIterator[None]:
     """It answers nobody meanwhile."""
-    root = hierarchy()
-    if root is None:
-        pytest.skip("no cgroups that may be changed here")
-    place = root / TOP / "frozen"
-    place.mkdir(parents=True)
+    cgroup = Cgroup("frozen")
+    switch = cgroup.place / FREEZE
     try:
-        if not (place / FREEZE).exists():
+        if not switch.exists():
             pytest.skip(f"cgroups of version 1: no {FREEZE}")
-        (place / PROCS).write_text(str(pid))
-        (place / FREEZE).write_text("1")
-        yield
+        cgroup.put(pid)
+        switch.write_text("1")
+        try:
+            yield
+        finally:
+            switch.write_text("0")
+            cgroup.put_out(pid)
     finally:
-        if (place / FREEZE).exists():
-            (place / FREEZE).write_text("0")
-        (root / PROCS).write_text(str(pid))
-        place.rmdir()
-        with contextlib.suppress(OSError):  # pods may be in there, too
-            place.parent.rmdir()
+        await cgroup.remove()

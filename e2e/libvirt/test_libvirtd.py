@@ -64,7 +64,7 @@ async def test_libvirtd_that_answers_nobody_hangs_and_its_guests_end_is_told_all
     async with scene(box, site, f"unattended-{run}") as guest:
         hung, answering = len(site.told("process.hung", SUBJECT)), len(site.told("process.answering", SUBJECT))
         watch = Stopwatch()
-        with frozen(box.daemon):
+        async with frozen(box.daemon):
             told = await site.wait_for("process.hung", SUBJECT, hung + 1)
             assert told.cause == "NoAnswer"
             assert watch.to(told.at) < HANG_WITHIN_MS
