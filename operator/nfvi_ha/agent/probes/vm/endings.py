@@ -77,7 +77,8 @@ class Endings:
 
     def _end_of(self, guest: Guest, now: float) -> Case:
         if guest.end is None:
-            guest.end = Case(of_launcher=False, first=now)
+            # Of a VM in no pod there is nobody to ask, and so nothing to wait for.
+            guest.end = Case(of_launcher=False, first=now, refused=not guest.pod)
         return guest.end
 
     def _known(self, guest: Guest) -> Knowledge:
