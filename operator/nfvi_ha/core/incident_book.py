@@ -57,7 +57,7 @@ class IncidentBook:
             return None
         siblings = self.of_resource(fault.resource)
         same = [i for i in siblings if i.fault.resource.uid == fault.resource.uid and i.fault.kind is fault.kind]
-        if fault.kind is FaultKind.VM_FAILED and same:
+        if fault.kind is FaultKind.VM_FAILED and not all(_lived_on(incident) for incident in same):
             return None  # a VM fails once: its incident was cleared by its replacement
         episode = max((incident.episode for incident in same), default=-1) + 1
         base = self._next_sequence(fault.resource)
@@ -94,12 +94,11 @@ class IncidentBook:
         """All that are not cleared."""
         return [self._incidents[name] for name in sorted(self._open)]
 
-    def evidence_for(self, resource: ResourceRef) -> Evidence | None:
-        """Evidence on record that covers this incarnation of the VM."""
+    def evidence_for(self, resource: ResourceRef) -> Iterator[Evidence]:
+        """Evidence on record about this incarnation of the VM; whether it covers it, ``core.evidence.covers`` says."""
         for incident in self.of_resource(resource):
-            if incident.fault.resource.uid == resource.uid and incident.evidence:
-                return incident.evidence[0]
-        return None
+            if incident.fault.resource.uid == resource.uid:
+                yield from incident.evidence
 
     def _append(self, incident: str, step: Step) -> tuple[Incident, Step] | None:
         known = self._incidents.get(incident)
@@ -129,6 +128,12 @@ class IncidentBook:
 def confidence(incident: Incident) -> Confidence:
     """What is known by now, which may be more than when it was raised."""
     return Confidence.HIGH if incident.evidence else incident.fault.confidence
+
+
+def _lived_on(incident: Incident) -> bool:
+    """Whether a VM's failure was taken back: it was lost from sight with its hypervisor, and nobody replaced it."""
+    told_only = all(step.name in {STEP_RAISED, STEP_CLEARED} for step in incident.steps)
+    return incident.cleared and bool(incident.fault.parent) and not incident.evidence and told_only
 
 
 def _covered(evidence: Evidence, known: Iterable[Evidence]) -> bool:
