@@ -43,7 +43,8 @@ class Seat:
         self._socket: list[Callable[[], Outputs]] = []
         self._sequence = 0
         self._do(self.verdicts.set_roster(world.roster(), world.clock.now))
-        for fault in sorted(vim.open(), key=lambda fault: fault.kind is FaultKind.MASS_FAILURE):
+        on_record = vim.open() if world.api_up else ()  # no feed, nothing on record
+        for fault in sorted(on_record, key=lambda fault: fault.kind is FaultKind.MASS_FAILURE):
             outputs = self.verdicts.recall(
                 fault.kind, fault.node, fault.network, fault.boot_id, fault.episode, world.clock.now
             )

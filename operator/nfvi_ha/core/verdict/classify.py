@@ -83,7 +83,7 @@ def seat_cut_off(silence: Silence) -> Finding | None:
 
 def agent_lost(silence: Silence) -> Finding | None:
     """Something on it still works. With a stale Lease the kubelet does not, either: it hangs."""
-    if not silence.served or not _backed(silence):
+    if not silence.served or not _knows(silence):
         return None
     quorum = silence.agreement is Agreement.QUORUM
     if silence.lease_stale and quorum:
@@ -96,7 +96,7 @@ def agent_lost(silence: Silence) -> Finding | None:
 
 def only_kernel(silence: Silence) -> Finding | None:
     """Its kernel answers. That nothing above does is known only if a port that was open before was tried."""
-    if not silence.answers or silence.served or not _backed(silence):
+    if not silence.answers or silence.served or not _knows(silence):
         return None
     if silence.agreement is not Agreement.QUORUM:
         return _unconfirmed()
@@ -138,6 +138,15 @@ def classify(silence: Silence) -> Finding | None:
 def _backed(silence: Silence) -> bool:
     """A quorum agrees, or this seat has waited long enough to speak for itself."""
     return silence.agreement is Agreement.QUORUM or (silence.agreement is Agreement.DOUBTED and silence.alone_for_long)
+
+
+def _knows(silence: Silence) -> bool:
+    """Whether this seat may say what still works on it: it heard it before, and its silence is backed.
+
+    A seat that was restarted would take a failed host that boots for one whose agent is lost. Those who heard it fall
+    silent know better.
+    """
+    return silence.has_history and _backed(silence)
 
 
 def _unconfirmed() -> Finding:

@@ -105,9 +105,12 @@ class Sitting:
         self.probe(node)
 
     def tally(self, node: Node) -> Tally:
-        """The other seats' votes that count now; at the quiet pace they come, and live, longer."""
+        """The other seats' votes that count now; at the quiet pace they come, and live, longer.
+
+        To a seat that never heard it the matter may be an old one, of which the others vote at that pace.
+        """
         policy = self.policy
-        urgent = node.state is NodeState.SUSPECT and node.open_host_fault() is None
+        urgent = node.state is NodeState.SUSPECT and node.open_host_fault() is None and node.has_history
         life = policy.vote_life_seconds if urgent else policy.quiet_vote_life_seconds
         return tally(node.ballot.current(self.now, life, self.seats, policy))
 
