@@ -11,15 +11,15 @@ import struct
 import sys
 import threading
 
-MUTE = threading.Event()
+SPEAKS = threading.Event()
+"""Clear: it hangs, and answers all that it was asked once it goes on."""
 HEADER = struct.Struct(">IIIIIII")
 
 
 class Http(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.request.recv(4096)
-        if MUTE.is_set():
-            threading.Event().wait()
+        SPEAKS.wait()
         self.request.sendall(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
 
 
@@ -29,8 +29,7 @@ class Libvirt(socketserver.BaseRequestHandler):
         while head := stream.read(HEADER.size):
             length, program, version, procedure, _kind, serial, _status = HEADER.unpack(head)
             stream.read(length - HEADER.size)
-            if MUTE.is_set():
-                threading.Event().wait()
+            SPEAKS.wait()
             # An event in between, as libvirt may send one; then the reply, an error.
             self.request.sendall(HEADER.pack(HEADER.size, program, version, 999, 2, 0, 0))
             self.request.sendall(HEADER.pack(HEADER.size + 4, program, version, procedure, 1, serial, 1) + b"oops")
@@ -39,8 +38,7 @@ class Libvirt(socketserver.BaseRequestHandler):
 class Ovs(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         request = json.loads(self.request.recv(4096))
-        if MUTE.is_set():
-            threading.Event().wait()
+        SPEAKS.wait()
         answer = json.dumps({"id": request["id"], "result": [request["method"]], "error": None}).encode()
         self.request.sendall(answer[:7])
         self.request.sendall(answer[7:])
@@ -57,8 +55,7 @@ def serve_cri(path: str) -> None:
     import grpc
 
     def version(_request: bytes, _context: object) -> bytes:
-        if MUTE.is_set():
-            threading.Event().wait()
+        SPEAKS.wait()
         return b""
 
     handler = grpc.method_handlers_generic_handler(
@@ -72,8 +69,9 @@ def serve_cri(path: str) -> None:
 
 
 def main(kind: str, address: str) -> None:
-    signal.signal(signal.SIGUSR1, lambda *_: MUTE.set())
-    signal.signal(signal.SIGUSR2, lambda *_: MUTE.clear())
+    SPEAKS.set()
+    signal.signal(signal.SIGUSR1, lambda *_: SPEAKS.clear())
+    signal.signal(signal.SIGUSR2, lambda *_: SPEAKS.set())
     if kind == "none":
         threading.Event().wait()
     if kind == "cri":

@@ -24,7 +24,7 @@ class ProcessProbeSettings(BaseModel):
     """Beside the built-in ones, or in their place; a policy's list takes the place of all of these."""
     policies: bool = True
     """Whether the list of the HAPolicy that governs this node is watched for."""
-    period_ms: Annotated[int, Field(ge=20, le=10_000)] = 200
+    period_ms: Annotated[int, Field(ge=20, le=10_000)] = 250
     """Between two questions to a process."""
     timeout_ms: Annotated[int, Field(ge=20, le=10_000)] = 300
     """So long an answer is waited for."""

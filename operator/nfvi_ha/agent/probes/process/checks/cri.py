@@ -4,8 +4,9 @@ grpcio is an optional dependency (``nfvi-ha[cri]``): without it a runtime is wat
 only, and the metric says so.
 """
 
+import asyncio
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 from nfvi_ha.agent.probes.process.checks.question import BROKEN, NO_ANSWER, REFUSED, UNSUPPORTED, Question, Unanswered
 
@@ -30,23 +31,50 @@ def cri_question(path: str, seconds: float) -> Question:
 
     ``seconds``: gRPC keeps the time itself.
     """
+    runtime = _Runtime(path)
 
     async def ask(pid: int) -> None:
         if not is_supported():
             raise Unanswered(UNSUPPORTED, "grpcio is not installed")
-        import grpc  # here, because it is optional and takes 20 MB
-
-        where = path.replace("{pid}", str(pid))
-        async with grpc.aio.insecure_channel(f"unix:{where}", options=_OPTIONS) as channel:
-            try:
-                await channel.unary_unary(_METHOD)(_EMPTY, timeout=seconds)
-            except grpc.aio.AioRpcError as error:
-                match error.code():
-                    case grpc.StatusCode.UNAVAILABLE:
-                        raise Unanswered(REFUSED, f"{where}: {error.details()}") from error
-                    case grpc.StatusCode.DEADLINE_EXCEEDED:
-                        raise Unanswered(NO_ANSWER, f"no answer of {where}") from error
-            except grpc.aio.UsageError as error:
-                raise Unanswered(BROKEN, f"{where}: {error}") from error
+        await runtime.ask(pid, seconds)
 
     return ask
+
+
+class _Runtime:
+    """Keeps a channel as long as it works: to make one costs three times as much as a call."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._where = ""
+        self._channel: Any = None
+
+    async def ask(self, pid: int, seconds: float) -> None:
+        import grpc  # here, because it is optional and takes 20 MB
+
+        where = self._path.replace("{pid}", str(pid))
+        if self._channel is None or where != self._where:
+            await self._close()
+            self._where = where
+            self._channel = grpc.aio.insecure_channel(f"unix:{where}", options=_OPTIONS)
+        try:
+            await self._channel.unary_unary(_METHOD)(_EMPTY, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            await self._close()
+            match error.code():
+                case grpc.StatusCode.UNAVAILABLE:
+                    raise Unanswered(REFUSED, f"{where}: {error.details()}") from error
+                case grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise Unanswered(NO_ANSWER, f"no answer of {where}") from error
+        except grpc.aio.UsageError as error:
+            await self._close()
+            raise Unanswered(BROKEN, f"{where}: {error}") from error
+        except asyncio.CancelledError:
+            # Its time is over, by our own clock: what comes of that call is not to be taken for the next one's.
+            await self._close()
+            raise
+
+    async def _close(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
