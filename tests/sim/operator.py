@@ -236,7 +236,7 @@ class Operator:
 
     def evidence(self, vm: VmView) -> Evidence | None:
         """What is on record counts for good, the rest is judged now."""
-        recorded = self.book.evidence_for(resource_of(vm))
+        recorded = next(iter(self.book.evidence_for(resource_of(vm))), None)
         if recorded is not None:
             return recorded
         pods = [pod for pod in self.cache.pods.values() if pod.vmi_uid == vm.uid]

@@ -14,6 +14,8 @@ from nfvi_ha.core.views import PodView, VmView
 
 VIRT_HANDLER: Final = "virt-handler"
 KUBELET: Final = "kubelet"
+AGENT: Final = "agent@"
+"""Of the source of an agent's evidence; its node follows."""
 STARTED_PHASES: Final = frozenset({"Scheduled", "Running"})
 
 
@@ -87,6 +89,22 @@ def never_started(vm: VmView, now: datetime) -> Evidence | None:
     if not vm.final or vm.node or vm.active_pods or started:
         return None
     return Evidence(EvidenceKind.NEVER_STARTED, "api", f"never scheduled to a node, phase {vm.phase}", now)
+
+
+def covers(evidence: Evidence, vm: VmView, pods: Collection[PodView]) -> bool:
+    """Whether evidence on record is about this VM as the API shows it now, and not about another process of it.
+
+    An agent sees a process end on its own node. That is the VM's end only if the VM was on that node and on no other:
+    the target of a migration that failed ends, too, beside the VM that lives on at the source (invariant 1).
+    """
+    if not evidence.source.startswith(AGENT):
+        return True
+    node = evidence.source.removeprefix(AGENT)
+    if vm.node != node or vm.migrating:
+        return False
+    ended = {pod.uid for pod in pods if _terminated(pod)}
+    places = {*vm.active_pods, *((pod.uid, pod.node) for pod in pods if pod.vmi_uid == vm.uid and pod.node)}
+    return all(where == node or uid in ended for uid, where in places)
 
 
 def _terminated(pod: PodView) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from nfvi_ha.api.names import KUBEVIRT_CREATED_BY, LABEL_SLOT
 from nfvi_ha.core.detection import Finding, Sight, find_faults
-from nfvi_ha.core.evidence import find_evidence
+from nfvi_ha.core.evidence import covers, find_evidence
 from nfvi_ha.core.fault import Evidence, FaultKind, ResourceRef
 from nfvi_ha.core.incident import STEP_CLEARED, Incident
 from nfvi_ha.core.incident_book import IncidentBook
@@ -156,14 +156,18 @@ class VmWatch:
     def evidence(self, vm: VmView) -> Evidence | None:
         """Evidence that covers the VM: what is on record, or was seen once, counts for good; the rest is judged now.
 
+        An agent's word on record counts while the VM is shown on that agent's node and nowhere else.
+
         A pod that was asked to go shows its container's end and then vanishes, often within milliseconds. A VM whose
         end was asked for has no incident that would keep it.
         """
-        known = self._book.evidence_for(resource_of(vm)) or self._proven.get(vm.uid)
+        pods = self._world.pods_of(vm.uid)
+        on_record = self._book.evidence_for(resource_of(vm))
+        known = next((one for one in on_record if covers(one, vm, pods)), None) or self._proven.get(vm.uid)
         if known is not None:
             return known
         fresh = self._world.freshness.fresh_nodes(self._clock.monotonic()) if _may_have_ended(vm, self._world) else ()
-        found = find_evidence(vm, self._world.pods_of(vm.uid), fresh, self._clock.now())
+        found = find_evidence(vm, pods, fresh, self._clock.now())
         if found is not None and vm.uid in self._world.vms:
             self._proven[vm.uid] = found
         return found

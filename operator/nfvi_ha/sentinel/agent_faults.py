@@ -17,7 +17,16 @@ from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.sentinel.entries import VmEntry
 from nfvi_ha.sentinel.handover import Handover
 from nfvi_ha.sentinel.lives import Life, Lives
-from nfvi_ha.sentinel.local_faults import COMPONENT_KIND, SENTINELS_OWN, VM_KIND, BadFault, fault_of
+from nfvi_ha.sentinel.local_faults import (
+    COMPONENT_KIND,
+    PROOF_KINDS,
+    SENTINELS_OWN,
+    VM_KIND,
+    BadFault,
+    Whereabouts,
+    fault_of,
+    whereabouts,
+)
 from nfvi_ha.sentinel.teller import Teller
 
 log = logging.getLogger(__name__)
@@ -27,6 +36,12 @@ SETTLE_SECONDS: Final = 3.0
 yet."""
 FRESH_SECONDS: Final = 1.0
 """Nothing is over by the word of an agent that is silent."""
+ARRIVAL_SECONDS: Final = 10.0
+"""A process of a VM that is about to arrive and ends is the target of a migration that failed, or the VM itself: the
+API says which within seconds. After that it is told, with low confidence: it may be the API that is away."""
+PROOF_SECONDS: Final = 30.0
+"""So long an agent must repeat a death whose VM the feed does not show there: after that it is on record without."""
+GIVEN_UP: Final = float("-inf")
 VM_STATES: Final = frozenset({FaultKind.VM_STUCK})
 """Faults of VMs that agents clear. A VM that failed is cleared by its replacement."""
 PERHAPS_EVENTS: Final = frozenset({FaultKind.HARDWARE_FAILED, FaultKind.STORAGE_PATH_SLOW})
@@ -70,6 +85,9 @@ class AgentFaults:
         self._states: set[str] = set()
         """Incidents that we saw as a state, not as an event."""
         self._refused: set[tuple[str, int, int]] = set()
+        self._unsettled: dict[tuple[str, int], tuple[str, float]] = {}
+        """By node and serial, of which VM and since when: deaths that are no evidence yet, for the feed does not show
+        the VM there."""
         self._incident_of: dict[tuple[str, int], str] = {}
         """By node and serial: what must be safe before the agent may forget it; "" where nothing must."""
 
@@ -84,11 +102,19 @@ class AgentFaults:
             self._raise(node, life, local)
         for serial in before - {local.serial for local in life.faults}:
             del self._incident_of[node, serial]
+        self._drop_unsettled(node, {local.serial for local in life.faults})
         self.review(node)
         return not self.all_safe(node)
 
     def review_all(self) -> None:
-        """Clear what is over; to be called about once a second, for grace ends without a beat that says so."""
+        """Clear what is over; to be called about once a second, for grace ends without a beat that says so.
+
+        And look again at deaths whose VM the feed did not show where its agent saw it end.
+        """
+        for life in [self._lives.get(node) for node in {node for node, _ in self._unsettled}]:
+            for local in life.faults if life is not None else ():
+                if life is not None and (life.beat.node, local.serial) in self._unsettled:
+                    self._raise(life.beat.node, life, local)
         for incident in self._book.open_incidents():
             node = incident.fault.node or incident.fault.resource.name.partition("/")[0]
             self._judge(incident, self._lives.get(node))
@@ -99,6 +125,12 @@ class AgentFaults:
         for incident in self._book.open_incidents():
             if incident.fault.node == node:
                 self._judge(incident, life)
+
+    def forget(self, node: str) -> None:
+        """The node left the roster."""
+        self._drop_unsettled(node, set())
+        for key in [key for key in self._incident_of if key[0] == node]:
+            del self._incident_of[key]
 
     def all_safe(self, node: str) -> bool:
         """Whether no event of it is wanting."""
@@ -133,12 +165,16 @@ class AgentFaults:
 
     def _is_safe(self, node: str, serial: int) -> bool:
         incident = self._incident_of.get((node, serial))
+        if self._unsettled.get((node, serial), ("", GIVEN_UP))[1] != GIVEN_UP:
+            return False  # let go of, it would not come again once it can be evidence
         return incident is not None and (not incident or self._handover.is_safe(incident))
 
     def _raise(self, node: str, life: Life, local: LocalFault) -> None:
         vm = self._vm_of(local.vm_uid) if local.vm_uid else None
         if vm is not None and not vm.report:
             self._incident_of[node, local.serial] = ""
+            return
+        if self._must_wait(node, local, whereabouts(vm, node)):
             return
         try:
             fault = fault_of(local, node, life.beat.boot_id, self._clock.now(), self._vm_of)
@@ -149,6 +185,27 @@ class AgentFaults:
         self._incident_of[node, local.serial] = incident.id if incident is not None else ""
         if incident is not None and not local.is_event:
             self._states.add(incident.id)
+
+    def _must_wait(self, node: str, local: LocalFault, where: Whereabouts) -> bool:
+        """Whether a death cannot be told yet. One that can, and proves nothing yet, is told and looked at again."""
+        key, now = (node, local.serial), self._clock.monotonic()
+        arriving = where is Whereabouts.ARRIVING
+        doubtful = arriving or (bool(local.proof) and where in {Whereabouts.UNKNOWN, Whereabouts.LEAVING})
+        if local.kind not in PROOF_KINDS or not local.vm_uid or not doubtful:
+            self._unsettled.pop(key, None)
+            return False
+        uid, since = self._unsettled.get(key, ("", now))
+        since = since if uid == local.vm_uid else now
+        self._unsettled[key] = local.vm_uid, since
+        if now - since >= (ARRIVAL_SECONDS if arriving else PROOF_SECONDS):
+            # It is kept in mind, so as not to begin anew, and is acknowledged.
+            self._unsettled[key] = local.vm_uid, GIVEN_UP
+            return False
+        return arriving
+
+    def _drop_unsettled(self, node: str, but: set[int]) -> None:
+        for key in [key for key in self._unsettled if key[0] == node and key[1] not in but]:
+            del self._unsettled[key]
 
     def _refuse(self, node: str, life: Life, local: LocalFault, bad: BadFault) -> None:
         """It would not get better by being said again."""

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Final
 
+from nfvi_ha.core.evidence import AGENT
 from nfvi_ha.core.fault import Confidence, Evidence, EvidenceKind, Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.wire.local_fault import LocalFault
 from nfvi_ha.sentinel.entries import VmEntry
@@ -48,10 +50,32 @@ def seen_at(fault: LocalFault, now: datetime) -> datetime:
     return stamp if timedelta(0) <= now - stamp <= MAX_AGE else now
 
 
+class Whereabouts(Enum):
+    """Where the API shows a VM, seen from the node whose agent speaks of it."""
+
+    HERE = "here"
+    """On that node, and going nowhere: what its agent sees end there is the VM."""
+    UNKNOWN = "unknown"
+    """Nowhere yet: we may be behind, and the agent may be wrong."""
+    LEAVING = "leaving"
+    ARRIVING = "arriving"
+    """It moves, and the API shows it on another node so far. A target that ends leaves the VM where it was."""
+    ELSEWHERE = "elsewhere"
+
+
+def whereabouts(known: VmEntry | None, node: str) -> Whereabouts:
+    """Where a VM is. Only what ends HERE is evidence (invariant 1)."""
+    if known is None or not known.node:
+        return Whereabouts.UNKNOWN
+    if known.migrating:
+        return Whereabouts.LEAVING if known.node == node else Whereabouts.ARRIVING
+    return Whereabouts.HERE if known.node == node else Whereabouts.ELSEWHERE
+
+
 def fault_of(
     local: LocalFault, node: str, boot_id: str, now: datetime, vm_of: Callable[[str], VmEntry | None]
 ) -> Fault:
-    """The fault that a verified beat of a node carries.
+    """The fault that a verified beat of a node carries; its proof is evidence only of a VM that is on that node.
 
     Args:
         local: as it came.
@@ -80,26 +104,27 @@ def fault_of(
     if not _NAME.fullmatch(local.vm_namespace) or not _NAME.fullmatch(local.vm_name):
         raise BadFault(f"VM {local.vm_namespace!r}/{local.vm_name!r} cannot be")
     known = vm_of(local.vm_uid)
-    elsewhere = known is not None and (
-        (known.namespace, known.name) != (local.vm_namespace, local.vm_name)
-        or (known.node not in {"", node} and not known.migrating)
-    )
+    if known is not None and (known.namespace, known.name) != (local.vm_namespace, local.vm_name):
+        raise BadFault(f"VM {local.vm_uid} is {known.namespace}/{known.name}, not {local.vm_namespace}/{local.vm_name}")
+    where = whereabouts(known, node)
+    if where is Whereabouts.ELSEWHERE:
+        raise BadFault(f"VM {local.vm_namespace}/{local.vm_name} runs on another node")
     return Fault(
         kind=local.kind,
         resource=ResourceRef(VM_KIND, local.vm_namespace, local.vm_name, local.vm_uid),
         cause=cause,
         message=local.detail or f"{local.vm_namespace}/{local.vm_name} on {node}: {cause}",
         severity=local.severity,
-        confidence=Confidence.LOW if elsewhere else local.confidence,
+        confidence=Confidence.LOW if where is Whereabouts.ARRIVING else local.confidence,
         detected_at=at,
         node=node,
         vnf=local.vnf if _NAME.fullmatch(local.vnf) else "",
         slot=local.slot,
-        evidence=None if elsewhere else _evidence(local, node, at),
+        evidence=_evidence(local, node, at) if where is Whereabouts.HERE else None,
     )
 
 
 def _evidence(local: LocalFault, node: str, at: datetime) -> Evidence | None:
     if not local.proof or local.kind not in PROOF_KINDS:
         return None
-    return Evidence(EvidenceKind.PROCESS_GONE, f"agent@{node}", local.proof, at)
+    return Evidence(EvidenceKind.PROCESS_GONE, f"{AGENT}{node}", local.proof, at)

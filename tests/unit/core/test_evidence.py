@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nfvi_ha.core.evidence import find_evidence
-from nfvi_ha.core.fault import EvidenceKind
-from nfvi_ha.core.views import VmView
+from nfvi_ha.core.evidence import covers, find_evidence
+from nfvi_ha.core.fault import Evidence, EvidenceKind
+from nfvi_ha.core.views import PodView, VmView
 
 from .builders import T0, after, failed_vm, make_pod, make_vm
 
@@ -139,3 +139,31 @@ def test_taking_pods_away_never_makes_evidence(vm: VmView, pods: list[object]) -
     without = find_evidence(vm, [], FRESH, T0)
 
     assert without is None or with_pods is not None
+
+
+WORD = Evidence(EvidenceKind.PROCESS_GONE, "agent@node-1", "pid 7 reaped", T0)
+ELSEWHERE = make_pod(RUNNING, uid="pod-2", node="node-2")
+
+
+@pytest.mark.parametrize(
+    ("what", "vm", "pods", "expected"),
+    [
+        ("the VM was there", RUNNING, [make_pod(RUNNING)], True),
+        ("its pods are gone", replace(RUNNING, active_pods=()), [], True),
+        ("the VM runs elsewhere", replace(RUNNING, node="node-2", active_pods=()), [], False),
+        ("the VM is on no node yet", replace(RUNNING, node="", active_pods=()), [], False),
+        ("the VM moves", replace(RUNNING, migrating=True), [make_pod(RUNNING)], False),
+        ("a pod of it is elsewhere, too", RUNNING, [make_pod(RUNNING), ELSEWHERE], False),
+        ("its status names one elsewhere", replace(RUNNING, active_pods=(("pod-2", "node-2"),)), [], False),
+        ("the one elsewhere has ended", RUNNING, [make_pod(RUNNING), replace(ELSEWHERE, compute_exit_code=0)], True),
+        ("another VM's pod is elsewhere", RUNNING, [replace(ELSEWHERE, vmi_uid="uid-other")], True),
+    ],
+)
+def test_an_agents_word_covers_only_a_vm_on_its_node(
+    what: str, vm: VmView, pods: list[PodView], expected: bool
+) -> None:
+    assert covers(WORD, vm, pods) is expected, what
+
+
+def test_the_word_of_others_on_record_stands() -> None:
+    assert covers(replace(WORD, source="virt-handler@node-1"), replace(RUNNING, node="node-2"), [])

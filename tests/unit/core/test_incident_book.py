@@ -98,7 +98,7 @@ def test_a_vm_of_the_same_name_is_another_resource() -> None:
 def test_better_evidence_of_a_known_fault_is_kept() -> None:
     book = IncidentBook()
     incident = raised(book)
-    assert book.evidence_for(FAULT.resource) is None
+    assert not list(book.evidence_for(FAULT.resource))
     assert confidence(incident) is Confidence.LOW
 
     assert book.raise_fault(replace(FAULT, evidence=GONE)) is None
@@ -108,8 +108,8 @@ def test_better_evidence_of_a_known_fault_is_kept() -> None:
     assert known is not None
     assert known.evidence == (GONE,)
     assert confidence(known) is Confidence.HIGH
-    assert book.evidence_for(FAULT.resource) == GONE
-    assert book.evidence_for(replace(FAULT.resource, uid="uid-reborn")) is None
+    assert list(book.evidence_for(FAULT.resource)) == [GONE]
+    assert not list(book.evidence_for(replace(FAULT.resource, uid="uid-reborn")))
 
 
 def test_faults_of_one_vm_that_interleave_are_numbered_in_the_order_they_are_told() -> None:

@@ -330,6 +330,15 @@ async def test_an_agents_word_covers_a_vm_that_the_api_still_shows_as_running(cl
     assert scene.told.cleared == []
 
 
+async def test_an_agents_word_covers_no_vm_that_runs_on_another_node(clock: Clock) -> None:
+    """The target of a migration that failed ends beside the VM that lives on at the source."""
+    scene = Scene(clock)
+    living = replace(RUNNING, node="worker-2", active_pods=())
+    scene.see(living)
+    sentinels_word(scene, proven=True)
+    assert scene.watch.evidence(living) is None
+
+
 async def test_the_failed_phase_that_follows_an_agents_word_is_no_second_failure(clock: Clock) -> None:
     scene = Scene(clock)
     scene.see(RUNNING, POD)

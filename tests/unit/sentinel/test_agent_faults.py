@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
 from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, pack_entries
 from nfvi_ha.core.wire.local_fault import LocalFault, pack
-from nfvi_ha.sentinel.agent_faults import SETTLE_SECONDS, AgentFaults
+from nfvi_ha.sentinel.agent_faults import ARRIVAL_SECONDS, PROOF_SECONDS, SETTLE_SECONDS, AgentFaults
 from nfvi_ha.sentinel.entries import VmEntry as FeedVm
 from nfvi_ha.sentinel.lives import Lives
 
@@ -16,6 +18,8 @@ from .desk import START, Desk
 
 NODE, BOOT = "worker-1", "00000000-0000-4000-8000-000000000001"
 VM = {"vm_uid": "uid-1", "vm_namespace": "tenant-a", "vm_name": "web-0-1", "vnf": "web", "slot": 0}
+
+ON_NODE = FeedVm(namespace="tenant-a", name="web-0-1", node=NODE)
 
 
 class Eyes:
@@ -176,6 +180,7 @@ def test_an_event_is_acknowledged_once_it_is_safe_and_its_proof_anew(tmp_path: P
 
 def test_what_was_acknowledged_is_wanted_again_when_it_comes_with_its_proof(tmp_path: Path) -> None:
     eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = ON_NODE
     died, other = local(7, FaultKind.VM_FAILED, **VM), local(9)
     eyes.says(died, other)
     eyes.save()
@@ -237,10 +242,86 @@ def test_a_vm_that_is_not_to_be_reported_is_acknowledged_and_not_told(tmp_path: 
     assert eyes.recorded()[0] == 7
 
 
-def test_an_agent_proves_nothing_of_a_vm_on_another_node(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FaultKind.VM_FAILED, FaultKind.VM_STUCK])
+def test_a_fault_of_a_vm_that_runs_on_another_node_is_refused(tmp_path: Path, kind: FaultKind) -> None:
+    """It would be no fault of the VM's, and would hide its real death."""
     eyes = Eyes(tmp_path)
-    eyes.vms["uid-1"] = FeedVm(namespace="tenant-a", name="web-0-1", node="worker-2")
+    eyes.vms["uid-1"] = replace(ON_NODE, node="worker-2")
+    eyes.says(local(7, kind, **VM, proof="pid 7 reaped"))
+    assert eyes.told() == []
+    assert eyes.refused == [NODE]
+    assert eyes.recorded()[0] == 7
+
+
+def test_a_fault_of_a_vm_under_anothers_name_is_refused(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = replace(ON_NODE, name="db-0-1")
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM))
+    assert (eyes.told(), eyes.refused) == ([], [NODE])
+
+
+UNSETTLED = [None, replace(ON_NODE, node=""), replace(ON_NODE, migrating=True)]
+
+
+@pytest.mark.parametrize("shown", UNSETTLED, ids=["unknown", "nowhere", "leaving"])
+def test_a_death_is_evidence_only_once_the_feed_shows_the_vm_there(tmp_path: Path, shown: FeedVm | None) -> None:
+    eyes = Eyes(tmp_path)
+    if shown is not None:
+        eyes.vms["uid-1"] = shown
+    assert eyes.says(local(7, FaultKind.VM_FAILED, **VM, proof="pid 7 reaped"))
+    (incident,) = eyes.desk.book.open_incidents()
+    assert incident.evidence == ()
+    eyes.save()
+    assert eyes.recorded()[0] == 6, "once acknowledged it would not be said again"
+    eyes.vms["uid-1"] = ON_NODE
+    eyes.faults.review_all()
+    (incident,) = eyes.desk.book.open_incidents()
+    assert [each.source for each in incident.evidence] == [f"agent@{NODE}"]
+    eyes.save()
+    assert eyes.recorded()[0] == 7
+    assert eyes.told() == ["vm.failed"]
+
+
+def test_a_death_that_the_feed_never_shows_there_is_acknowledged_in_the_end(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
     eyes.says(local(7, FaultKind.VM_FAILED, **VM, proof="pid 7 reaped"))
+    eyes.desk.advance(PROOF_SECONDS + 1)
+    eyes.faults.review_all()
+    eyes.save()
+    assert eyes.recorded()[0] == 7
+    (incident,) = eyes.desk.book.open_incidents()
+    assert incident.evidence == ()
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        (replace(ON_NODE, node="worker-2"), []),
+        (ON_NODE, ["vm.failed"]),
+    ],
+    ids=["the migration failed", "it had arrived"],
+)
+def test_what_ends_at_a_migrations_target_is_told_once_it_is_known_what_it_was(
+    tmp_path: Path, then: FeedVm, told: list[str]
+) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = replace(ON_NODE, node="worker-2", migrating=True)
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM, proof="pid 7 reaped"))
+    assert eyes.told() == []
+    assert eyes.recorded()[0] == 6
+    eyes.vms["uid-1"] = then
+    eyes.faults.review_all()
+    assert eyes.told() == told
+    eyes.save()
+    assert eyes.recorded()[0] == 7
+
+
+def test_what_ends_at_the_target_of_a_migration_without_end_is_told_and_proves_nothing(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.vms["uid-1"] = replace(ON_NODE, node="worker-2", migrating=True)
+    eyes.says(local(7, FaultKind.VM_FAILED, **VM, proof="pid 7 reaped"))
+    eyes.desk.advance(ARRIVAL_SECONDS + 1)
+    eyes.faults.review_all()
     (incident,) = eyes.desk.book.open_incidents()
     assert incident.evidence == ()
     assert incident.fault.confidence is Confidence.LOW
