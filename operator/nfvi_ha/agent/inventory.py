@@ -17,6 +17,7 @@ class InventoryBook:
         self._changed = changed
         self._soon = soon
         self._scheduled = False
+        self._told = False
 
     def put(self, entry: VmEntry) -> None:
         """The VM runs here, with these properties."""
@@ -30,9 +31,9 @@ class InventoryBook:
             self._schedule()
 
     def replace(self, entries: Iterable[VmEntry]) -> None:
-        """These and no others run here."""
+        """These and no others run here. The first time it is told in any case: "none" is news to who knew some."""
         wanted = {entry.uid: entry for entry in entries}
-        if wanted != self._entries:
+        if wanted != self._entries or not self._told:
             self._entries = wanted
             self._schedule()
 
@@ -47,4 +48,5 @@ class InventoryBook:
 
     def _flush(self) -> None:
         self._scheduled = False
+        self._told = True
         self._changed(self.entries())

@@ -162,6 +162,7 @@ class Sentinel:
             teller=self.teller,
             lives=lives,
             vms=lambda: self.feed.vms,
+            is_current=lambda: self.feed.synced and self.scribe.connected,
             cluster=lambda: self.cluster_name,
             clock=clock,
         )

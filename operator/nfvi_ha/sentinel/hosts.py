@@ -31,6 +31,7 @@ class Hosts:
         teller: tells.
         lives: what agents said, their VMs among it.
         vms: all VMs as the feed shows them, by uid.
+        is_current: whether the feed shows them as they are in the API now, so that one it does not show is not there.
         cluster: name of this NFVI.
         clock: time.
     """
@@ -42,6 +43,7 @@ class Hosts:
         teller: Teller,
         lives: Lives,
         vms: Callable[[], Mapping[str, VmEntry]],
+        is_current: Callable[[], bool],
         cluster: Callable[[], str],
         clock: Clock,
     ) -> None:
@@ -49,6 +51,7 @@ class Hosts:
         self._teller = teller
         self._lives = lives
         self._vms = vms
+        self._is_current = is_current
         self._cluster = cluster
         self._clock = clock
         self._with_vms: set[tuple[str, str]] = set()
@@ -109,7 +112,7 @@ class Hosts:
     def _lost(self, said: Raise, host: Incident | None, at: datetime) -> Iterable[Fault]:
         life = self._lives.get(said.node)
         told = life.vms_of(said.boot_id) if life is not None else None
-        found = _by_agent(told) if told is not None else _by_feed(self._vms(), said.node)
+        found = self._by_agent(told, said.node) if told is not None else _by_feed(self._vms(), said.node)
         for uid, vm in found:
             yield Fault(
                 kind=FaultKind.VM_FAILED,
@@ -124,6 +127,15 @@ class Hosts:
                 slot=vm.slot,
                 parent=host.id if host is not None else "",
             )
+
+    def _by_agent(self, told: Iterable[LocalVm], node: str) -> Iterable[tuple[str, LocalVm]]:
+        """The VMs that an agent told last, but for those that have left its node since."""
+        vms, current = self._vms(), self._is_current()
+        for vm in told:
+            known = vms.get(vm.uid)
+            left = current and (known is None or known.node not in {"", node})
+            if vm.report and not vm.going and not left:
+                yield vm.uid, vm
 
     def _lives_on(self, incident: Incident) -> bool:
         """Whether the agent has said, after its silence and in the same boot, that the VM runs."""
@@ -141,10 +153,6 @@ class Hosts:
     def _is_down(self, node: str) -> bool:
         resource = ResourceRef(HYPERVISOR_KIND, "", node, "")
         return any(not one.cleared for one in self._book.of_resource(resource))
-
-
-def _by_agent(vms: Iterable[LocalVm]) -> Iterable[tuple[str, LocalVm]]:
-    return ((vm.uid, vm) for vm in vms if vm.report and not vm.going)
 
 
 def _by_feed(vms: Mapping[str, VmEntry], node: str) -> list[tuple[str, VmEntry]]:

@@ -82,6 +82,15 @@ async def test_words_of_the_beat_process_are_handed_on(beat: Beat) -> None:
     assert said == [(1, 5, 9, 3), 4]
 
 
+def test_an_inventory_of_no_vms_is_told_by_who_has_told_nothing_yet() -> None:
+    """A sentinel may know of VMs of the agent before."""
+    told: list[tuple[VmEntry, ...]] = []
+    book = InventoryBook(told.append, lambda call: call())
+    book.replace(())
+    book.replace(())
+    assert told == [()]
+
+
 async def test_inventory_is_told_once_for_all_changes_of_a_turn(beat: Beat) -> None:
     book = InventoryBook(beat.link.inventory, asyncio.get_running_loop().call_soon)
     for number in range(3):

@@ -33,12 +33,14 @@ class World:
         self.desk = Desk(directory)
         self.lives = Lives()
         self.vms: dict[str, FeedVm] = {}
+        self.current = False
         self.generation = 0
         self.hosts = Hosts(
             book=self.desk.book,
             teller=self.desk.teller,
             lives=self.lives,
             vms=lambda: self.vms,
+            is_current=lambda: self.current,
             cluster=lambda: "site-1",
             clock=self.desk.clock,
         )
@@ -71,6 +73,25 @@ def test_the_vms_that_the_agent_told_are_lost_with_their_host(tmp_path: Path) ->
     (host,) = [incident for incident in world.desk.book if incident.fault.kind is FaultKind.HYPERVISOR_FAILED]
     assert world.lost_vms() == {"a": host.id}
     assert world.desk.submitted[0] == ("hypervisor.failed", "vim")
+
+
+def test_a_vm_that_has_left_the_lost_host_since_its_agent_told_of_it_is_not_lost(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.vms["uid-there"] = FeedVm(namespace="tenant-a", name="there", node=NODE)
+    world.vms["uid-moved"] = FeedVm(namespace="tenant-a", name="moved", node="worker-2")
+    world.vms["uid-unplaced"] = FeedVm(namespace="tenant-a", name="unplaced")
+    world.current = True
+    world.inventory(entry("there"), entry("moved"), entry("unplaced"), entry("deleted"))
+    world.hosts.raised(LOST)
+    assert sorted(world.lost_vms()) == ["there", "unplaced"]
+
+
+def test_a_feed_that_may_be_behind_takes_no_vm_from_a_lost_host(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.vms["uid-moved"] = FeedVm(namespace="tenant-a", name="moved", node="worker-2")
+    world.inventory(entry("moved"), entry("new"))
+    world.hosts.raised(LOST)
+    assert sorted(world.lost_vms()) == ["moved", "new"]
 
 
 def test_where_no_agent_told_them_the_feeds_vms_of_that_node_are_lost(tmp_path: Path) -> None:
