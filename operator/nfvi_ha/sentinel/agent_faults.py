@@ -60,6 +60,7 @@ class AgentFaults:
         is_governed: whether a node is ours to speak of.
         clock: time.
         on_refused: told of a fault that cannot be used, with its node.
+        on_defect: counts faults that we could not bear.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class AgentFaults:
         is_governed: Callable[[str], bool],
         clock: Clock,
         on_refused: Callable[[str], None] = lambda node: None,
+        on_defect: Callable[[], None] = lambda: None,
     ) -> None:
         self._lives = lives
         self._book = book
@@ -82,6 +84,7 @@ class AgentFaults:
         self._is_governed = is_governed
         self._clock = clock
         self._on_refused = on_refused
+        self._on_defect = on_defect
         self._states: set[str] = set()
         """Incidents that we saw as a state, not as an event."""
         self._refused: set[tuple[str, int, int]] = set()
@@ -170,6 +173,14 @@ class AgentFaults:
         return incident is not None and (not incident or self._handover.is_safe(incident))
 
     def _raise(self, node: str, life: Life, local: LocalFault) -> None:
+        try:
+            self._tell(node, life, local)
+        except Exception:
+            # A defect of ours on one fault must not cost us the rest of the set, which does not come again.
+            self._on_defect()
+            log.exception("fault of an agent not told", extra={"node": node, "kind": local.kind.value})
+
+    def _tell(self, node: str, life: Life, local: LocalFault) -> None:
         vm = self._vm_of(local.vm_uid) if local.vm_uid else None
         if vm is not None and not vm.report:
             self._incident_of[node, local.serial] = ""

@@ -175,6 +175,7 @@ class Sentinel:
             is_governed=self._is_governed,
             clock=clock,
             on_refused=lambda _: self.metrics.faults_refused.inc(),
+            on_defect=self.metrics.errors.labels("fault").inc,
         )
         self.answers = Answers(
             seat=settings.seat,

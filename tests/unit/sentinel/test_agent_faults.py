@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nfvi_ha.core.fault import Confidence, FaultKind, Severity
+from nfvi_ha.core.fault import Confidence, Fault, FaultKind, Severity
+from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, pack_entries
 from nfvi_ha.core.wire.local_fault import LocalFault, pack
@@ -342,6 +343,22 @@ def test_what_no_agent_can_know_is_refused_and_counted(tmp_path: Path) -> None:
     eyes.save()
     assert eyes.recorded()[0] == 6
     assert eyes.desk.defects == 0
+
+
+def test_a_defect_on_one_fault_loses_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    eyes = Eyes(tmp_path)
+    tell = eyes.desk.teller.raise_fault
+
+    def fails(fault: Fault, episode: int | None = None) -> Incident | None:
+        if fault.kind is FaultKind.LINK_DOWN:
+            raise KeyError(fault.kind)
+        return tell(fault, episode)
+
+    monkeypatch.setattr(eyes.desk.teller, "raise_fault", fails)
+    eyes.says(local(1, FaultKind.LINK_DOWN, component="link/eth0", is_event=True), local(2))
+    assert eyes.told() == ["process.failed"]
+    eyes.save()
+    assert eyes.recorded()[0] == 0, "what was not told is not acknowledged"
 
 
 def test_a_stranger_is_listened_to_once_he_is_expected(tmp_path: Path) -> None:
