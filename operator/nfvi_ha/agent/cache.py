@@ -1,10 +1,10 @@
 """Small JSON files in the state directory that let an agent start while nobody can be asked. Standard library only."""
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
+
+from nfvi_ha import private_file
 
 
 def write(path: Path, value: Any) -> None:
@@ -13,20 +13,7 @@ def write(path: Path, value: Any) -> None:
     Raises:
         OSError: it could not be written; the old one is still there.
     """
-    part = path.with_name(f".{path.name}.part")
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w") as file:
-        json.dump(value, file, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    with contextlib.suppress(OSError):
-        # Some file systems cannot sync a directory; the rename is atomic all the same.
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+    private_file.write(path, json.dumps(value, separators=(",", ":")).encode())
 
 
 def read(path: Path) -> Any:

@@ -4,12 +4,11 @@ It holds keys and credentials, so nobody but us may read it, at no moment.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 from pathlib import Path
 from typing import Final
 
+from nfvi_ha import private_file
 from nfvi_ha.sentinel.scribe.feed import Feed
 from nfvi_ha.sentinel.scribe.lines import CACHE_FILE
 
@@ -17,7 +16,6 @@ log = logging.getLogger(__name__)
 
 PERIOD_SECONDS: Final = 1.0
 """It is not written more often."""
-_MODE: Final = 0o600
 
 
 class CacheFile:
@@ -42,26 +40,13 @@ class CacheFile:
             return
         content = b"".join(self._feed.snapshot())
         try:
-            await asyncio.to_thread(write_private, self._path, content)
+            await asyncio.to_thread(_write, self._path, content)
         except OSError as error:
             log.warning("cache not written", extra={"path": str(self._path), "error": str(error)})
             return
         self._written = version
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file atomically by one that only its owner can read.
-
-    Raises:
-        OSError: it could not be written; the old one is still there.
-    """
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()  # left by a crash, perhaps with other rights
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    private_file.write(path, content)

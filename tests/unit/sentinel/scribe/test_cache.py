@@ -4,7 +4,8 @@ import os
 import stat
 from pathlib import Path
 
-from nfvi_ha.sentinel.scribe.cache import CacheFile, write_private
+from nfvi_ha import private_file
+from nfvi_ha.sentinel.scribe.cache import CacheFile
 from nfvi_ha.sentinel.scribe.feed import Feed
 from nfvi_ha.sentinel.scribe.lines import FeedKind, Put, Synced, read_cache
 
@@ -55,7 +56,7 @@ def test_nobody_else_can_read_it_whatever_was_there_before(tmp_path: Path) -> No
     (tmp_path / ".feed.json.new").chmod(0o666)
     umask = os.umask(0)
     try:
-        write_private(path, b"new")
+        private_file.write(path, b"new")
     finally:
         os.umask(umask)
     assert path.read_bytes() == b"new"
