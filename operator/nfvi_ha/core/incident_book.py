@@ -55,11 +55,17 @@ class IncidentBook:
         if known is not None:
             self._strengthen(known, fault)
             return None
-        siblings = self.of_resource(fault.resource)
-        same = [i for i in siblings if i.fault.resource.uid == fault.resource.uid and i.fault.kind is fault.kind]
+        same = self._same(fault.resource, fault.kind)
         if fault.kind is FaultKind.VM_FAILED and not all(_lived_on(incident) for incident in same):
             return None  # a VM fails once: its incident was cleared by its replacement
-        episode = max((incident.episode for incident in same), default=-1) + 1
+        return self.begin(fault, self.next_episode(fault.resource, fault.kind))
+
+    def next_episode(self, resource: ResourceRef, kind: FaultKind) -> int:
+        """The first that no known incident of that fault on that incarnation has."""
+        return max((incident.episode for incident in self._same(resource, kind)), default=-1) + 1
+
+    def begin(self, fault: Fault, episode: int) -> tuple[Incident, Step]:
+        """A new incident, as the so-manieth on its resource; no known one may have that id."""
         base = self._next_sequence(fault.resource)
         step = Step(STEP_RAISED, fault.detected_at, sequence=base)
         evidence = (fault.evidence,) if fault.evidence else ()
@@ -80,11 +86,7 @@ class IncidentBook:
 
     def open_incident(self, resource: ResourceRef, kind: FaultKind) -> Incident | None:
         """The incident of that fault on that incarnation which is not cleared."""
-        for incident in self.of_resource(resource):
-            same = incident.fault.kind is kind and incident.fault.resource.uid == resource.uid
-            if same and not incident.cleared:
-                return incident
-        return None
+        return next((incident for incident in self._same(resource, kind) if not incident.cleared), None)
 
     def of_resource(self, resource: ResourceRef) -> list[Incident]:
         """All incidents on a resource name, any incarnation, in no order."""
@@ -99,6 +101,11 @@ class IncidentBook:
         for incident in self.of_resource(resource):
             if incident.fault.resource.uid == resource.uid:
                 yield from incident.evidence
+
+    def _same(self, resource: ResourceRef, kind: FaultKind) -> list[Incident]:
+        """All incidents of that fault on that incarnation, in no order."""
+        known = self.of_resource(resource)
+        return [one for one in known if one.fault.kind is kind and one.fault.resource.uid == resource.uid]
 
     def _append(self, incident: str, step: Step) -> tuple[Incident, Step] | None:
         known = self._incidents.get(incident)

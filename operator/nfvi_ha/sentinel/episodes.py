@@ -4,9 +4,9 @@ The book counts episodes by the incidents it knows. A seat that started a minute
 the agent does, and so do the beats and votes about a hypervisor. Their count goes into the id (DESIGN section 4).
 """
 
-from nfvi_ha.core.fault import Fault, FaultKind, ResourceRef
+from nfvi_ha.core.fault import Fault
 from nfvi_ha.core.ids import incident_id
-from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident, Step
+from nfvi_ha.core.incident import STEP_CLEARED, Incident, Step
 from nfvi_ha.core.incident_book import IncidentBook
 
 
@@ -24,21 +24,5 @@ def raise_at(book: IncidentBook, fault: Fault, episode: int) -> tuple[Incident, 
         ended = max((step.at for step in known.steps if step.name == STEP_CLEARED), default=fault.detected_at)
         if fault.detected_at <= ended:
             return None
-        episode = next_episode(book, fault.resource, fault.kind)
-    said = (one.sequence(step) for one in book.of_resource(fault.resource) for step in one.steps)
-    base = max(said, default=0) + 1
-    step = Step(STEP_RAISED, fault.detected_at, sequence=base)
-    evidence = (fault.evidence,) if fault.evidence else ()
-    name = incident_id(fault.resource, fault.kind, episode)
-    incident = book.learn(Incident(name, fault, episode, base, (step,), evidence))
-    return incident, step
-
-
-def next_episode(book: IncidentBook, resource: ResourceRef, kind: FaultKind) -> int:
-    """The first that no known incident of that fault on that incarnation has."""
-    same = (
-        incident.episode
-        for incident in book.of_resource(resource)
-        if incident.fault.kind is kind and incident.fault.resource.uid == resource.uid
-    )
-    return max(same, default=-1) + 1
+        episode = book.next_episode(fault.resource, fault.kind)
+    return book.begin(fault, episode)

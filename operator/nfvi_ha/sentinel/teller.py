@@ -18,7 +18,7 @@ from nfvi_ha.reporting.outcome import DeliveryOutcome, DeliveryState
 from nfvi_ha.reporting.record.incident_record import IncidentRecord
 from nfvi_ha.reporting.record.ledger import Ledger
 from nfvi_ha.reporting.record.notifications import notification_for
-from nfvi_ha.sentinel.episodes import next_episode, raise_at
+from nfvi_ha.sentinel.episodes import raise_at
 from nfvi_ha.sentinel.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Teller:
             Its incident if that is open now; None if it is over already.
         """
         before = self._book.open_incident(fault.resource, fault.kind)
-        wanted = next_episode(self._book, fault.resource, fault.kind) if episode is None else episode
+        wanted = self._book.next_episode(fault.resource, fault.kind) if episode is None else episode
         raised = raise_at(self._book, fault, wanted)
         if raised is None:
             now = self._book.open_incident(fault.resource, fault.kind)

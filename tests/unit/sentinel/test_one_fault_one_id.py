@@ -12,6 +12,7 @@ from nfvi_ha.core.incident import STEP_CLEARED, Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.wire.local_fault import LocalFault
 from nfvi_ha.reporting.record.incident_record import IncidentRecord
+from nfvi_ha.sentinel.entries import VmEntry
 from tests.unit.core.builders import failed_vm, make_pod
 
 from .desk import fault as some_fault
@@ -33,6 +34,8 @@ class Site:
 
     def __init__(self, directory: Path) -> None:
         self.seats = [Eyes(directory / str(number)) for number in range(3)]
+        for seat in self.seats:
+            seat.vms[FAILED.uid] = VmEntry(FAILED.namespace, FAILED.name, node=NODE)
         self.operator = IncidentBook()
 
     @property
