@@ -1,0 +1,1 @@
+"""What readings of hardware and lines of the kernel log mean: pure, times are passed in."""
