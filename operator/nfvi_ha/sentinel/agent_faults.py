@@ -14,6 +14,7 @@ from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.wire.answer import BITMAP_BITS
 from nfvi_ha.core.wire.local_fault import LocalFault
 from nfvi_ha.reporting.clock import Clock
+from nfvi_ha.sentinel.allowance import Allowance
 from nfvi_ha.sentinel.entries import VmEntry
 from nfvi_ha.sentinel.handover import Handover
 from nfvi_ha.sentinel.lives import Life, Lives
@@ -25,6 +26,7 @@ from nfvi_ha.sentinel.local_faults import (
     BadFault,
     Whereabouts,
     fault_of,
+    overflow_fault,
     whereabouts,
 )
 from nfvi_ha.sentinel.teller import Teller
@@ -41,6 +43,8 @@ ARRIVAL_SECONDS: Final = 10.0
 API says which within seconds. After that it is told, with low confidence: it may be the API that is away."""
 PROOF_SECONDS: Final = 30.0
 """So long an agent must repeat a death whose VM the feed does not show there: after that it is on record without."""
+REFUSED_KEPT: Final = 256
+"""Refused faults of one start of an agent that are counted and logged."""
 GIVEN_UP: Final = float("-inf")
 VM_STATES: Final = frozenset({FaultKind.VM_STUCK})
 """Faults of VMs that agents clear. A VM that failed is cleared by its replacement."""
@@ -87,7 +91,11 @@ class AgentFaults:
         self._on_defect = on_defect
         self._states: set[str] = set()
         """Incidents that we saw as a state, not as an event."""
-        self._refused: set[tuple[str, int, int]] = set()
+        self._refused: dict[str, tuple[int, set[int]]] = {}
+        """By node: which start of its agent, and the serials that were refused of it."""
+        self._allowance = Allowance(clock.monotonic)
+        self._held: set[str] = set()
+        """Nodes with faults that are told later, for they made too many."""
         self._unsettled: dict[tuple[str, int], tuple[str, float]] = {}
         """By node and serial, of which VM and since when: deaths that are no evidence yet, for the feed does not show
         the VM there."""
@@ -100,6 +108,7 @@ class AgentFaults:
         life.untold = not self._is_governed(node)
         if life.untold:
             return False
+        self._held.discard(node)
         before = {serial for of, serial in self._incident_of if of == node}
         for local in life.faults:
             self._raise(node, life, local)
@@ -112,12 +121,14 @@ class AgentFaults:
     def review_all(self) -> None:
         """Clear what is over; to be called about once a second, for grace ends without a beat that says so.
 
-        And look again at deaths whose VM the feed did not show where its agent saw it end.
+        And look again at what could not be told, or could prove nothing, when it came.
         """
-        for life in [self._lives.get(node) for node in {node for node, _ in self._unsettled}]:
+        for node in self._held | {node for node, _ in self._unsettled}:
+            life, held = self._lives.get(node), node in self._held
+            self._held.discard(node)
             for local in life.faults if life is not None else ():
-                if life is not None and (life.beat.node, local.serial) in self._unsettled:
-                    self._raise(life.beat.node, life, local)
+                if life is not None and (held or (node, local.serial) in self._unsettled):
+                    self._raise(node, life, local)
         for incident in self._book.open_incidents():
             node = incident.fault.node or incident.fault.resource.name.partition("/")[0]
             self._judge(incident, self._lives.get(node))
@@ -132,6 +143,9 @@ class AgentFaults:
     def forget(self, node: str) -> None:
         """The node left the roster."""
         self._drop_unsettled(node, set())
+        self._refused.pop(node, None)
+        self._allowance.forget(node)
+        self._held.discard(node)
         for key in [key for key in self._incident_of if key[0] == node]:
             del self._incident_of[key]
 
@@ -192,10 +206,25 @@ class AgentFaults:
         except BadFault as bad:
             self._refuse(node, life, local, bad)
             return
+        known = self._book.open_incident(fault.resource, fault.kind)
+        if known is None and not self._allowance.has(node):
+            self._hold(node, life)
+            return
         incident = self._teller.raise_fault(fault, local.episode)
+        if known is None and incident is not None:
+            self._allowance.take(node)
         self._incident_of[node, local.serial] = incident.id if incident is not None else ""
         if incident is not None and not local.is_event:
             self._states.add(incident.id)
+
+    def _hold(self, node: str, life: Life) -> None:
+        """It made too many: that is told once, and the rest as time allows. Nothing of it is acknowledged till then."""
+        if node in self._held:
+            return
+        self._held.add(node)
+        fault = overflow_fault(node, life.beat.boot_id, self._clock.now())
+        if self._book.open_incident(fault.resource, fault.kind) is None:
+            self._teller.raise_fault(fault)
 
     def _must_wait(self, node: str, local: LocalFault, where: Whereabouts) -> bool:
         """Whether a death cannot be told yet. One that can, and proves nothing yet, is told and looked at again."""
@@ -221,9 +250,11 @@ class AgentFaults:
     def _refuse(self, node: str, life: Life, local: LocalFault, bad: BadFault) -> None:
         """It would not get better by being said again."""
         self._incident_of[node, local.serial] = ""
-        key = (node, life.beat.incarnation, local.serial)
-        if key not in self._refused:
-            self._refused.add(key)
+        start, serials = self._refused.get(node, (0, set()))
+        if start != life.beat.incarnation:
+            start, serials = self._refused[node] = life.beat.incarnation, set()
+        if local.serial not in serials and len(serials) < REFUSED_KEPT:
+            serials.add(local.serial)
             self._on_refused(node)
             log.warning("fault of an agent refused", extra={"node": node, "reason": str(bad)})
 
@@ -242,6 +273,8 @@ class AgentFaults:
         if life.generation is None or life.untold or not life.whole or life.looking_since is None:
             return
         if self._clock.monotonic() - life.looking_since < SETTLE_SECONDS:
+            return
+        if fault.kind is FaultKind.AGENT_OVERFLOW and life.beat.node in self._held:
             return
         if fault.kind in PERHAPS_EVENTS and incident.id not in self._states:
             return

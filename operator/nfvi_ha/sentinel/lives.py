@@ -1,12 +1,16 @@
 """What each agent last said: where its beats come from, its faults as they came, and the VMs it runs."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from nfvi_ha.core.wire.beat import Beat, Flags
 from nfvi_ha.core.wire.frame import BadFrame
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry
 from nfvi_ha.core.wire.local_fault import OVERFLOW_SERIAL, LocalFault, unpack_all
 from nfvi_ha.sentinel.sources import Place
+
+MAX_PARTS: Final = 64
+"""Of an inventory: some 600 VMs. One that claims more would have us keep more for it than any hypervisor needs."""
 
 
 @dataclass(slots=True)
@@ -108,6 +112,9 @@ class Lives:
         """A fresh part of a node's VMs; True when it made the set whole and that changed."""
         life = self._lives.get(part.node)
         if life is None or part.boot_id != life.beat.boot_id or part.incarnation != life.beat.incarnation:
+            return False
+        if part.parts > MAX_PARTS:
+            self.broken[part.node] = self.broken.get(part.node, 0) + 1
             return False
         key = (part.incarnation, part.generation, part.parts)
         if key != life.inventory_key:

@@ -32,6 +32,7 @@ MAX_EPISODE: Final = 2**31 - 1
 MAX_AGE: Final = timedelta(minutes=5)
 """An agent's stamp that is further from our clock is not used: its node's clock is wrong, or the fault was spooled
 long ago. A stamp of last week would have its notification expire before it is sent."""
+CAUSE_FLOOD: Final = "TooManyNewFaults"
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _COMPONENT: Final = re.compile(r"[\x21-\x7e]{1,120}")
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}")
@@ -121,6 +122,20 @@ def fault_of(
         vnf=local.vnf if _NAME.fullmatch(local.vnf) else "",
         slot=local.slot,
         evidence=_evidence(local, node, at) if where is Whereabouts.HERE else None,
+    )
+
+
+def overflow_fault(node: str, boot_id: str, now: datetime) -> Fault:
+    """A node's agent tells of more new faults than are taken from one."""
+    return Fault(
+        kind=FaultKind.AGENT_OVERFLOW,
+        resource=ResourceRef(COMPONENT_KIND, "", f"{node}/agent", boot_id),
+        cause=CAUSE_FLOOD,
+        message=f"the agent of {node} tells of more new faults than are taken from one; the rest follow slowly",
+        severity=Severity.MAJOR,
+        confidence=Confidence.HIGH,
+        detected_at=now,
+        node=node,
     )
 
 

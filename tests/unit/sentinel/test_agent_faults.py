@@ -11,9 +11,16 @@ from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.wire.beat import Beat, Flags, Watchdog
 from nfvi_ha.core.wire.inventory import Inventory, VmEntry, pack_entries
 from nfvi_ha.core.wire.local_fault import LocalFault, pack
-from nfvi_ha.sentinel.agent_faults import ARRIVAL_SECONDS, PROOF_SECONDS, SETTLE_SECONDS, AgentFaults
+from nfvi_ha.sentinel.agent_faults import (
+    ARRIVAL_SECONDS,
+    PROOF_SECONDS,
+    REFUSED_KEPT,
+    SETTLE_SECONDS,
+    AgentFaults,
+)
+from nfvi_ha.sentinel.allowance import BURST
 from nfvi_ha.sentinel.entries import VmEntry as FeedVm
-from nfvi_ha.sentinel.lives import Lives
+from nfvi_ha.sentinel.lives import MAX_PARTS, Lives
 
 from .desk import START, Desk
 
@@ -343,6 +350,50 @@ def test_what_no_agent_can_know_is_refused_and_counted(tmp_path: Path) -> None:
     eyes.save()
     assert eyes.recorded()[0] == 6
     assert eyes.desk.defects == 0
+
+
+def test_a_node_that_makes_ever_more_incidents_is_held_told_once_and_heard_in_the_end(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    for number in range(0, int(BURST), 8):
+        eyes.says(*(local(1 + number + one, component=f"process/{number + one}") for one in range(8)))
+    assert len(eyes.told()) == BURST
+    late = [local(9_000 + number, component=f"process/late-{number}", is_event=True) for number in range(3)]
+    eyes.says(*late)
+    eyes.says(*late)
+    assert eyes.told()[int(BURST) :] == ["agent.faults.overflow"]
+    eyes.save()
+    assert eyes.recorded()[0] < 9_000, "what was not told is not acknowledged"
+    eyes.desk.advance(1.5)
+    eyes.hears()
+    eyes.faults.review_all()
+    assert eyes.told()[int(BURST) + 1 :] == ["process.failed"]
+    eyes.desk.advance(SETTLE_SECONDS)
+    eyes.hears()
+    eyes.faults.review_all()
+    eyes.faults.review_all()
+    assert eyes.told().count("process.failed") == BURST + 3
+    assert eyes.told().count("agent.faults.overflow") == eyes.told().count("agent.faults.overflow.ended") == 1
+    eyes.save()
+    assert eyes.recorded()[0] == 9_002
+
+
+def test_refused_faults_of_one_start_of_an_agent_are_bounded(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    for number in range(2 * REFUSED_KEPT):
+        eyes.says(local(number, FaultKind.HYPERVISOR_FAILED))
+    assert len(eyes.refused) == REFUSED_KEPT
+    eyes.says(local(1, FaultKind.HYPERVISOR_FAILED), incarnation=2)
+    assert len(eyes.refused) == REFUSED_KEPT + 1
+
+
+def test_an_inventory_of_too_many_parts_is_not_kept(tmp_path: Path) -> None:
+    eyes = Eyes(tmp_path)
+    eyes.says()
+    assert not eyes.lives.inventory(Inventory(NODE, BOOT, 1, 3, 0, MAX_PARTS + 1), 0.0)
+    life = eyes.lives.get(NODE)
+    assert life is not None
+    assert life.parts == {}
+    assert eyes.lives.broken == {NODE: 1}
 
 
 def test_a_defect_on_one_fault_loses_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
