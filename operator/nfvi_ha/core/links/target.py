@@ -29,6 +29,7 @@ class Target:
         self.proven = False
         """Whether it ever answered; then its silence means something."""
         self._refused_at = float("-inf")
+        self._refusing_since: float | None = None
         self._open: deque[float] = deque(maxlen=_KEPT)
 
     def sent(self, now: float) -> None:
@@ -53,18 +54,25 @@ class Target:
         self.began = self._open[0] if self._open else None
         self.answered_sent, self.answered_at = sent_at, now
         self.proven = True
+        self._refusing_since = None
         if self.steady_since is None or lost >= MISSES:
             self.steady_since = now
 
     def refused(self, now: float) -> None:
         """Its host says that nobody listens there: the path works, and its silence says nothing of the path."""
         self._refused_at = now
+        if self._refusing_since is None:
+            self._refusing_since = now
         self.proven = False
         self.steady_since = None
 
     def refuses(self, now: float) -> bool:
         """Whether its host has just said so."""
         return now - self._refused_at < REFUSAL_SECONDS
+
+    def refusing_seconds(self, now: float) -> float:
+        """For how long it has refused and not answered; 0 if it does not refuse now."""
+        return now - self._refusing_since if self._refusing_since is not None and self.refuses(now) else 0.0
 
     def missed(self, now: float) -> int:
         """How many probes are lost since it answered last."""

@@ -32,9 +32,9 @@ class TargetWords:
         return self._told.get(target.name)
 
     def _judged(self, target: Target, now: float) -> Finding | None:
-        if target.refuses(now):
+        if target.refusing_seconds(now) > STRAY_SECONDS:
             return self._finding(target, REFUSES, "its host is there, and no echo server listens")
-        if target.asked_at is None:
+        if target.asked_at is None or target.refuses(now):
             return None
         if target.proven and target.silent_seconds(now) > STRAY_SECONDS:
             hint = "; the only target, so perhaps the path is dead" if self._only else "; others answer"

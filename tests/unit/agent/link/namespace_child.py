@@ -99,8 +99,7 @@ def ignore_dead_routes() -> None:
         Path(f"/proc/sys/net/ipv4/conf/{each}/ignore_routes_with_linkdown").write_text("1")
 
 
-def echo(served: socket.socket, address: str) -> None:
-    served.bind((address, PORT))
+def echo(served: socket.socket) -> None:
     while True:
         data, sender = served.recvfrom(2048)
         with contextlib.suppress(OSError):
@@ -215,7 +214,8 @@ async def main(scenario: str, directory: Path) -> dict[str, Any]:
     home = AsyncIPRoute()
     await build(home, switches, storage)
     for served, address in zip(storage.sockets, SERVICES, strict=True):
-        threading.Thread(target=echo, args=(served, address), daemon=True).start()
+        served.bind((address, PORT))
+        threading.Thread(target=echo, args=(served,), daemon=True).start()
     story, stream = Story(), Stream()
     soon = asyncio.get_running_loop().call_soon
     table = FaultTable(Memory("boot"), room=1200, tell=story.tell, save=lambda: None, soon=soon)

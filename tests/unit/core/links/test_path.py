@@ -3,7 +3,7 @@
 from nfvi_ha.core.fault import Confidence, FaultKind, Severity
 from nfvi_ha.core.links.decision import Clear
 from nfvi_ha.core.links.link_state import LinkState
-from tests.unit.core.links.path_desk import TARGETS, PathDesk, but_not, never
+from tests.unit.core.links.path_desk import TARGETS, PathDesk, always, but_not, never
 
 DEGRADED = FaultKind.STORAGE_PATH_DEGRADED
 FAILED = FaultKind.STORAGE_PATH_FAILED
@@ -209,6 +209,19 @@ def test_target_without_echo_server_is_a_warning_and_its_silence_proves_nothing(
     desk.answers = never
     desk.run(3)
     assert not desk.puts(FAILED)
+
+
+def test_echo_server_that_is_restarted_is_not_told() -> None:
+    desk = PathDesk()
+    steady(desk)
+    for _ in range(3):
+        desk.answers = lambda target, _: target == TARGETS[0]
+        for _ in range(2):
+            desk.watch.reach.refused(TARGETS[1], desk.now)
+            desk.run(1)
+        desk.answers = always
+        desk.run(2)
+    assert desk.story == []
 
 
 def test_path_that_never_answered_is_told_with_low_confidence() -> None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 IFF_UP: Final = 0x1
 IFF_LOWER_UP: Final = 0x10000
 AF_BRIDGE: Final = 7
-GROUPS: Final = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
+ROUTE_GROUPS: Final = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE
 AGAIN_SECONDS: Final = 1.0
 
 
@@ -26,23 +26,24 @@ class LinkEvents:
 
     Args:
         link: told of an interface's new state.
-        route: told that routes have changed.
+        route: told that routes have changed; None where nobody wants to know, for routers have much to tell.
         lost: told that events were lost, or that netlink cannot be had: polling goes on without.
     """
 
     def __init__(
-        self, link: Callable[[str, LinkState], None], route: Callable[[], None], lost: Callable[[], None]
+        self, link: Callable[[str, LinkState], None], route: Callable[[], None] | None, lost: Callable[[], None]
     ) -> None:
         self._link = link
         self._route = route
         self._lost = lost
+        self._groups = RTMGRP_LINK | (ROUTE_GROUPS if route is not None else 0)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             try:
                 async with AsyncIPRoute() as netlink:
-                    await netlink.bind(groups=GROUPS)
+                    await netlink.bind(groups=self._groups)
                     while True:
                         async for message in netlink.get():
                             self._take(message)
@@ -55,7 +56,8 @@ class LinkEvents:
     def _take(self, message: Any) -> None:
         event = message["event"]
         if event in {"RTM_NEWROUTE", "RTM_DELROUTE"}:
-            self._route()
+            if self._route is not None:
+                self._route()
         elif event in {"RTM_NEWLINK", "RTM_DELLINK"} and message["family"] != AF_BRIDGE:
             # Of the bridge family are words about bridge ports: one that leaves its bridge is not gone.
             name = message.get_attr("IFLA_IFNAME")

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 SEARCH_SECONDS: Final = 1.0
 CLOSE_SECONDS: Final = 0.02
 """Between two looks while something is about to be decided."""
+REROUTE_SECONDS: Final = 0.05
 
 
 class LinkProbe:
@@ -49,7 +50,8 @@ class LinkProbe:
         """Watch for ever."""
         del inventory
         watching = _Watching(self._settings, self._cluster, self._tree, self._metrics, table)
-        events = LinkEvents(watching.link_changed, watching.routes_changed, self._metrics.netlink_lost.inc)
+        routes = watching.routes_changed if watching.follows_routes else None
+        events = LinkEvents(watching.link_changed, routes, self._metrics.netlink_lost.inc)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(events.run())
@@ -86,7 +88,7 @@ class _Watching:
     async def run(self) -> None:
         """Look at all each period, ask when it is due, look closer while something is about to be decided."""
         async with asyncio.TaskGroup() as group:
-            if any(path.routed_to for path in self._paths.values()):
+            if self.follows_routes:
                 group.create_task(self._follow_routes())
             while True:
                 now = time.monotonic()
@@ -94,6 +96,11 @@ class _Watching:
                 self._ask(now)
                 self._tick(now)
                 await asyncio.sleep(max(0.001, self._next() - time.monotonic()))
+
+    @property
+    def follows_routes(self) -> bool:
+        """Whether routes tell which member carries a path."""
+        return any(path.routed_to for path in self._paths.values())
 
     def link_changed(self, name: str, state: LinkState) -> None:
         """The kernel says so. What sysfs says is newer, and is read after it: a link that was down meanwhile was."""
@@ -177,6 +184,8 @@ class _Watching:
                 if (target := path.routed_to) is not None:
                     path.route = await self._routes.interface_to(target.address)
             self._tell_paths(time.monotonic())
+            # A router changes routes by the thousand; each look costs some milliseconds.
+            await asyncio.sleep(REROUTE_SECONDS)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._reroute.wait(), SEARCH_SECONDS)
             self._reroute.clear()
