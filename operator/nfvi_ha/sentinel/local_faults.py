@@ -27,6 +27,8 @@ SENTINELS_OWN: Final = frozenset(
     }
 )
 """What no agent can know."""
+ON_VMS: Final = frozenset({FaultKind.VM_FAILED, FaultKind.VM_UNREADY, FaultKind.VM_PAUSED, FaultKind.VM_STUCK})
+"""What is said of a VM, and of nothing else; all other kinds that an agent knows are of components of its node."""
 MAX_EPISODE: Final = 2**31 - 1
 """What an Incident's episode can hold."""
 MAX_AGE: Final = timedelta(minutes=5)
@@ -94,6 +96,8 @@ def fault_of(
         raise BadFault(f"{local.kind.value} that is there has severity {local.severity.value}")
     if local.episode > MAX_EPISODE:
         raise BadFault(f"{local.kind.value} of episode {local.episode}, above {MAX_EPISODE}")
+    if (local.kind in ON_VMS) is not bool(local.vm_uid):
+        raise BadFault(f"{local.kind.value} of {'a VM' if local.vm_uid else 'a component'}")
     cause = local.cause if _WORD.fullmatch(local.cause) else "Unknown"
     at = seen_at(local, now)
     if not local.vm_uid:

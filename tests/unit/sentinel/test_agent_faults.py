@@ -343,12 +343,14 @@ def test_what_no_agent_can_know_is_refused_and_counted(tmp_path: Path) -> None:
         local(3, FaultKind.VM_FAILED, **{**VM, "vm_name": "../x"}),
         local(5, severity=Severity.CLEARED, component="process/a"),
         local(6, episode=2**31, component="process/b"),
+        local(7, FaultKind.VM_FAILED, component="process/c"),
+        local(8, FaultKind.PROCESS_FAILED, **VM),
         local(4),
     )
     assert eyes.told() == ["process.failed"]
-    assert eyes.refused == [NODE] * 5
+    assert eyes.refused == [NODE] * 7
     eyes.save()
-    assert eyes.recorded()[0] == 6
+    assert eyes.recorded()[0] == 8
     assert eyes.desk.defects == 0
 
 
