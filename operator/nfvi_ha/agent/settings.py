@@ -155,7 +155,10 @@ def check(raw: Mapping[str, Any], source: str) -> AgentSettings:
         return AgentSettings.model_validate(raw)
     except ValidationError as error:
         lines = []
-        for each in error.errors(include_url=False):
+        found = error.errors(include_url=False)
+        for each in found:
+            if any(other["loc"][: len(each["loc"])] == each["loc"] != other["loc"] for other in found):
+                continue  # only what follows from a fault within it: "too few networks" where one is wrong
             place = ".".join(map(str, each["loc"]))
             text = each["msg"].removeprefix("Value error, ")
             lines.append(f"{source}: {place}: {text}" if place else f"{source}: {text}")

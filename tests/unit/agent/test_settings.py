@@ -63,6 +63,12 @@ def test_wrong_settings_are_named(change: dict[str, Any], place: str) -> None:
     assert place in str(caught.value)
 
 
+def test_one_wrong_setting_is_one_line() -> None:
+    with pytest.raises(SettingsError) as caught:
+        check(LEAST | {"networks": [{"name": "a", "bind": "10.0.0.256"}]}, "agent.yaml")
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_least_settings_are_enough() -> None:
     assert AgentSettings.model_validate(LEAST).period_ms == 100
 
