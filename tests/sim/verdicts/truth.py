@@ -1,6 +1,7 @@
 """What must hold whatever happens, judged by the truth that no seat sees (DESIGN section 6, invariants 3 and 4)."""
 
-from itertools import combinations
+from collections.abc import Iterator
+from itertools import combinations, product
 
 from nfvi_ha.core.fault import FaultKind
 from nfvi_ha.core.verdict.mass import limit
@@ -30,7 +31,6 @@ class Truth:
         self._world = nfvi.world
         self._since: dict[tuple[str, ...], float] = {}
         """Since when something has been so without a break: ("heard", host, incarnation) and so on."""
-        self._seats_changed_at = 0.0
         self._dead: dict[str, tuple[float, str]] = {}
         """Hosts that must be told, with the time of their death and their boot."""
         nfvi.watchers.append(self.note)
@@ -40,26 +40,22 @@ class Truth:
     # What is so, and since when
 
     def note(self) -> None:
-        """Something happened: which facts hold now?"""
-        seats = [seat for seat in self._nfvi.seats if seat.alive and not seat.stopped]
-        for name, host in self._world.hosts.items():
-            for seat in self._nfvi.seats:
-                way = seat in seats and self._world.linked_at_all(name, seat.name)
-                self._hold(way and host.speaks, "heard", name, str(seat.incarnation))
-                serves = host.powered and not host.hung and host.listens
-                self._hold(way and serves, "served", name, str(seat.incarnation))
-        for one, other in combinations(self._nfvi.seats, 2):
-            way = one in seats and other in seats and self._world.linked_at_all(one.name, other.name)
-            self._hold(way and self._single(one) and self._single(other), "pair", *_pair(one, other))
-        for seat in self._nfvi.seats:
-            well = seat in seats and self._single(seat)
-            self._hold(well, "well", str(seat.incarnation))
+        """Something happened: which facts hold now? Of a seat that was killed, none."""
+        now = self._world.clock.now
+        self._since = {what: self._since.get(what, now) for what in self._facts()}
 
-    def _hold(self, so: bool, *what: str) -> None:
-        if so:
-            self._since.setdefault(what, self._world.clock.now)
-        else:
-            self._since.pop(what, None)
+    def _facts(self) -> Iterator[tuple[str, ...]]:
+        seats = [seat for seat in self._nfvi.seats if seat.alive and not seat.stopped]
+        for (name, host), seat in product(self._world.hosts.items(), seats):
+            if self._world.linked_at_all(name, seat.name):
+                if host.speaks:
+                    yield "heard", name, str(seat.incarnation)
+                if host.powered and not host.hung and host.listens:
+                    yield "served", name, str(seat.incarnation)
+        single = [seat for seat in seats if self._single(seat)]
+        for one, other in combinations(single, 2):
+            if self._world.linked_at_all(one.name, other.name):
+                yield "pair", *_pair(one, other)
 
     def _for(self, *what: str) -> float:
         """Seconds it has been so; -1 when it is not."""
