@@ -1,10 +1,12 @@
 """What follows from a change of the feed: expected hypervisors, numbers, endpoints, records, and losses to tell."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 from nfvi_ha.core.fault import Confidence, Fault, FaultKind, ResourceRef, Severity
+from nfvi_ha.core.incident import Incident
 from nfvi_ha.core.incident_book import IncidentBook
 from nfvi_ha.core.verdict.inputs import NodeFacts
 from nfvi_ha.core.verdict.outputs import Outputs
@@ -138,13 +140,24 @@ class Roster:
 
     def recall(self, now: float) -> None:
         """Have the verdicts take what is open on record for theirs, so that its end is told."""
-        for incident in self._book.open_incidents():
+        opened = self._book.open_incidents()
+        roots = [one for one in opened if one.fault.kind is FaultKind.MASS_FAILURE]
+        for incident in opened:
             fault = incident.fault
             if fault.kind not in HOST_KINDS or fault.resource.kind not in {HYPERVISOR_KIND, COMPONENT_KIND, NFVI_KIND}:
                 continue
             network = fault.resource.name.rpartition("/")[2] if fault.resource.kind == COMPONENT_KIND else ""
             boot_id = "" if fault.resource.kind == NFVI_KIND else fault.resource.uid
-            self._do(self._verdicts.recall(fault.kind, fault.node, network, boot_id, incident.episode, now))
+            known = (fault.kind, fault.node, network, boot_id, incident.episode)
+            self._do(self._verdicts.recall(*known, now, of_mass=self._is_of_mass(fault, roots)))
+
+    def _is_of_mass(self, fault: Fault, roots: Iterable[Incident]) -> bool:
+        """Whether a host failed with others: it was told so, or it was among the first, before anybody knew."""
+        window = timedelta(seconds=self.policy.mass_window_seconds)
+        return any(
+            fault.parent == root.id or timedelta(0) <= root.fault.detected_at - fault.detected_at <= window
+            for root in roots
+        )
 
     def _release(self, now: float) -> None:
         """Let go what is held, if the newest mass failure was released. A name on an older one says nothing of it."""

@@ -1,7 +1,8 @@
 """Mass failure: so many hypervisors fall silent together that the cause is elsewhere (invariant 4).
 
 Each is reported all the same; the root says that recovery is held. Out of it leads the return of more than half of
-those concerned, or somebody's name.
+those concerned, or somebody's name. A host that fails when it has long begun is no part of it: that is judged by
+itself.
 """
 
 import math
@@ -14,6 +15,7 @@ from nfvi_ha.core.verdict.classify import Finding
 from nfvi_ha.core.verdict.node import FAILED_STATES, Node
 from nfvi_ha.core.verdict.outputs import Clear, NodeState, Raise
 from nfvi_ha.core.verdict.policy import VerdictPolicy
+from nfvi_ha.core.verdict.proofs import NEVER
 from nfvi_ha.core.verdict.sitting import Sitting
 
 REASON_TOO_MANY: Final = "TooManyAtOnce"
@@ -39,19 +41,23 @@ class MassWatch:
         self.active = False
         self.members: set[str] = set()
         self.episode = 0
+        self._latest = NEVER
+        """When the outage of the last that joined began."""
+        self._noted: set[str] = set()
+        """Members by the record of a mass failure that is itself not recalled yet."""
 
     def judge(self, sitting: Sitting, failing: list[tuple[Node, Finding]], watched: list[Node]) -> None:
         """Raise what was found failed, as one of many or by itself."""
-        if failing and not self.active:
-            self._maybe_begin(sitting, failing, watched)
+        if failing:
+            self._maybe_take_in(sitting, failing, watched)
         for node, finding in failing:
-            held = self.active and not node.mass_excused
+            held = self.active and not node.mass_excused and self._joins(sitting, node)
             sitting.out += alarms.raise_host(node, finding, mass=held)
             node.goodbye = None
             if held:
-                self.members.add(node.name)
-                sitting.become(node, NodeState.MASS_FAILURE, REASON_TOO_MANY)
+                self._join(sitting, node)
             else:
+                self.members.discard(node.name)
                 sitting.become(node, finding.state, finding.reason)
         if self.active:
             self._maybe_end(sitting)
@@ -61,19 +67,58 @@ class MassWatch:
         if self.active:
             self._end(sitting, f"released by {by}", REASON_RELEASED)
 
-    def recall(self, episode: int, members: list[Node]) -> None:
-        """One that was open when this seat started."""
-        self.active, self.episode = True, max(self.episode, episode)
-        self.members |= {node.name for node in members}
+    def recall(self, sitting: Sitting, episode: int) -> None:
+        """One that is open on record."""
+        self.episode = max(self.episode, episode)
+        noted, self._noted = self._noted, set()
+        if self.active:
+            return
+        self.active, self.members, self._latest = True, set(), sitting.now
+        for node in [sitting.nodes[name] for name in noted if name in sitting.nodes]:
+            self.recall_member(sitting, node)
 
-    def _maybe_begin(self, sitting: Sitting, failing: list[tuple[Node, Finding]], watched: list[Node]) -> None:
+    def recall_member(self, sitting: Sitting, node: Node) -> None:
+        """A host whose failure on record belongs to the mass failure that is open, if there is one."""
+        if not self.active:
+            self._noted.add(node.name)
+            return
+        self.members.add(node.name)
+        if node.state in FAILED_STATES:
+            sitting.become(node, NodeState.MASS_FAILURE, REASON_TOO_MANY)
+
+    def _joins(self, sitting: Sitting, node: Node) -> bool:
+        """Whether it fell silent within the window of the last that is in it.
+
+        One that was in it and came back may fail by itself.
+        """
+        if node.down_since == NEVER:
+            return node.name in self.members
+        return node.down_since - self._latest <= sitting.policy.mass_window_seconds
+
+    def _has(self, sitting: Sitting, node: Node) -> bool:
+        return self.active and node.name in self.members and self._joins(sitting, node)
+
+    def _join(self, sitting: Sitting, node: Node) -> None:
+        self.members.add(node.name)
+        self._latest = max(self._latest, node.down_since)
+        sitting.become(node, NodeState.MASS_FAILURE, REASON_TOO_MANY)
+
+    def _maybe_take_in(self, sitting: Sitting, failing: list[tuple[Node, Finding]], watched: list[Node]) -> None:
         found = {node.name for node, _ in failing}
         down = [node for node in watched if node.name in found or _down(sitting, node)]
-        down = [node for node in down if not node.mass_excused]
+        down = [node for node in down if not node.mass_excused and not self._has(sitting, node)]
         if len(down) <= limit(len(watched), sitting.policy):
             return
-        self.active = True
-        message = f"{len(down)} of {len(watched)} hypervisors are down within {sitting.policy.mass_window_seconds:g} s"
+        if not self.active:
+            self._begin(sitting, len(down), len(watched))
+        self._latest = max((node.down_since for node in down if node.down_since != NEVER), default=sitting.now)
+        for node in down:
+            if node.state in FAILED_STATES:
+                self._join(sitting, node)
+
+    def _begin(self, sitting: Sitting, down: int, watched: int) -> None:
+        self.active, self.members = True, set()
+        message = f"{down} of {watched} hypervisors are down within {sitting.policy.mass_window_seconds:g} s"
         sitting.out.append(
             Raise(
                 kind=FaultKind.MASS_FAILURE,
@@ -87,10 +132,6 @@ class MassWatch:
                 episode=self.episode,
             )
         )
-        for node in down:
-            if node.state in FAILED_STATES:
-                self.members.add(node.name)
-                sitting.become(node, NodeState.MASS_FAILURE, REASON_TOO_MANY)
 
     def _maybe_end(self, sitting: Sitting) -> None:
         nodes = sitting.nodes

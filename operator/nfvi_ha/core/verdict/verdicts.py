@@ -144,18 +144,22 @@ class Verdicts:
         self._roster.lease(node, stale=stale)
         return NOTHING
 
-    def recall(self, kind: FaultKind, node: str, network: str, boot_id: str, episode: int, now: float) -> Outputs:
-        """At start: a fault that is open on record, so that it is cleared when it is over."""
+    def recall(
+        self, kind: FaultKind, node: str, network: str, boot_id: str, episode: int, now: float, *, of_mass: bool = True
+    ) -> Outputs:
+        """A fault that is open on record, so that it is cleared when it is over.
+
+        Where a mass failure is open on record, too, a host's failure belongs to it unless ``of_mass`` is False.
+        """
         self._seats.start(now)
         sitting = self._sitting(now)
         if kind is FaultKind.MASS_FAILURE:
-            failed = (FaultKind.HYPERVISOR_FAILED, "")
-            self._mass.recall(episode, [other for other in self._nodes.values() if failed in other.raised])
+            self._mass.recall(sitting, episode)
         known = self._nodes.get(node)
         if known is not None:
             recall_fault(sitting, known, kind, network, boot_id, episode)
-            if self._mass.active and known.state is NodeState.FAILED:
-                self._mass.recall(self._mass.episode, [known])
+            if kind is FaultKind.HYPERVISOR_FAILED and of_mass and known.state is NodeState.FAILED:
+                self._mass.recall_member(sitting, known)
         return tuple(sitting.out)
 
     def stalled(self, seconds: float, now: float) -> None:

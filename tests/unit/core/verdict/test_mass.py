@@ -137,6 +137,67 @@ def test_the_next_mass_failure_is_another_episode() -> None:
     assert [said.episode for said in seat.cleared(MASS)] == [0, 1]
 
 
+def test_one_that_fails_long_after_a_mass_failure_is_a_single_failure() -> None:
+    seat = SeatUnderTest(hosts=20)
+    _lose(seat, *RACK[:4])
+    seat.run(120.0)
+    _lose(seat, RACK[4])
+    seat.run(1.0)
+
+    assert seat.state(RACK[4]) is NodeState.FAILED
+    last = seat.raised(FAILED)[-1]
+    assert (last.node, last.cause, last.parent_mass) == (RACK[4], "Silent", False)
+    assert {seat.state(name) for name in RACK[:4]} == {NodeState.MASS_FAILURE}
+
+
+def test_as_many_again_long_after_a_mass_failure_are_held_with_it() -> None:
+    seat = SeatUnderTest(hosts=20)
+    _lose(seat, *RACK[:4])
+    seat.run(120.0)
+    later = [f"node-{number}" for number in range(6, 10)]
+    for name in later:
+        _lose(seat, name)
+        seat.run(2.0)
+
+    only(seat.raised(MASS))
+    assert {seat.state(name) for name in later} == {NodeState.MASS_FAILURE}
+
+
+def test_each_that_follows_the_last_within_the_window_joins_the_mass_failure() -> None:
+    seat = SeatUnderTest(hosts=20)
+    _lose(seat, *RACK[:4])
+    for name in RACK[4:]:
+        seat.run(8.0)
+        _lose(seat, name)
+    seat.run(1.0)
+
+    assert {seat.state(name) for name in RACK} == {NodeState.MASS_FAILURE}
+
+
+def test_a_member_that_came_back_and_fails_long_after_is_a_single_failure() -> None:
+    seat = SeatUnderTest(hosts=20)
+    _lose(seat, *RACK[:4])
+    seat.run(3.0)
+    seat.return_(RACK[0])
+    seat.run(60.0)
+    _lose(seat, RACK[0])
+    seat.run(1.0)
+
+    assert seat.state(RACK[0]) is NodeState.FAILED
+
+
+def test_a_seat_that_starts_during_one_holds_its_members_and_nobody_else() -> None:
+    seat = SeatUnderTest(hosts=20, warm=False)
+    seat.fall_silent(*RACK)
+    for name in RACK:
+        seat.note(seat.verdicts.recall(FAILED, name, "", "boot-1", 0, seat.now, of_mass=name != RACK[5]))
+    seat.note(seat.verdicts.recall(MASS, "", "", "", 3, seat.now))
+    seat.run(5.0)
+
+    assert {seat.state(name) for name in RACK[:5]} == {NodeState.MASS_FAILURE}
+    assert seat.state(RACK[5]) is NodeState.FAILED
+
+
 def test_releasing_what_is_not_there_does_nothing() -> None:
     seat = SeatUnderTest()
 
