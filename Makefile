@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 SOAK_MINUTES := 3
+HISTORIES := 5000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test unit chart integration chaos lint format e2e e2e-libvirt bench soak soak-10 soak-60 bench-burst bench-receiver fuzz crds manifests check-generated clean
+.PHONY: help demo lab test unit chart integration chaos lint format explore e2e e2e-libvirt bench soak soak-10 soak-60 bench-burst bench-receiver fuzz crds manifests check-generated clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9 -]+:.*?## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*?## "}; {printf "  %-16s %s\n", $$1, $$2}'
@@ -30,6 +31,9 @@ test: unit chart integration ## All tests but e2e and chaos
 
 unit: $(READY) ## Unit tests and simulated scenarios, seconds
 	@$(BIN)/pytest tests/unit tests/sim -q
+
+explore: $(READY) ## Thousands of random histories of hosts, networks and sentinels (hours); prints the seed of a failure
+	@$(BIN)/python -m tests.sim.verdicts.explore --histories $(HISTORIES)
 
 chart: $(READY) ## Chart, RBAC, manifests and image: rendered and judged (fetches helm once)
 	@$(BIN)/pytest tests/chart -q

@@ -89,6 +89,11 @@ class Nfvi:
         self.world.apart.add(frozenset((one, other)))
         self._happened()
 
+    def lose(self, share: float) -> None:
+        """So much of all datagrams from now on, at random."""
+        self.world.loss = share
+        self._happened()
+
     # Seats
 
     def start_seat(self, number: int) -> Seat:

@@ -119,7 +119,7 @@ class VerdictScenario(Script):
 
     def do_loss(self, share: str) -> None:
         """Lose so much of all datagrams, at random."""
-        self.nfvi.world.loss = float(share)
+        self.nfvi.lose(float(share))
 
     def do_bursts(self, seconds: str, every: str) -> None:
         """From now on each host loses all its datagrams for so long, once in so many seconds on average."""
