@@ -1,12 +1,13 @@
 """The book of hardware: counters, rates and what stands. It is told what is read, and answers what is to be said.
 
 The first reading of a counter in a boot is a baseline where the fault would pass with time: when those errors were,
-nobody knows. Where it is an event (uncorrected memory, fatal PCIe), errors from before are told: the counters began with
-this boot, and nobody else told of them. What was told before a restart of the agent is known by the file that
-``to_json`` goes to; if that was lost it is told again, under the same incident.
+nobody knows. Where it is an event (uncorrected memory, fatal PCIe), errors from before are told: the counters
+began with this boot, and nobody else told of them.
+What was told before a restart of the agent is known by the file that ``to_json`` goes to; if that was lost it is told
+again, under the same incident.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from nfvi_ha.core.hardware.bucket import Bucket
@@ -25,16 +26,18 @@ class HardwareBook:
 
     Args:
         rules: all rules by name, with the rates that are in force.
+        seen: told of errors by rule and component, for metrics.
     """
 
-    def __init__(self, rules: Mapping[str, Rule]) -> None:
+    def __init__(
+        self, rules: Mapping[str, Rule], seen: Callable[[str, str, int], None] = lambda rule, component, errors: None
+    ) -> None:
         self._rules = rules
+        self._seen = seen
         self._counters: dict[str, int] = {}
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._families: set[str] = set()
         self.standing = Standing()
-        self.seen: dict[str, int] = {}
-        """How many errors of each rule were seen since the start of the process."""
 
     def counted(self, rule: Rule, component: str, counter: str, value: int, what: str, now: float) -> list[Decision]:
         """A counter reads so. ``what`` it counts is for people, e.g. "corrected errors on DIMM_A1"."""
@@ -52,7 +55,7 @@ class HardwareBook:
     def happened(self, rule: Rule, component: str, seen: str, now: float, errors: int = 1) -> list[Decision]:
         """So many errors, now."""
         rule = self._rules.get(rule.name, rule)
-        self.seen[rule.name] = self.seen.get(rule.name, 0) + errors
+        self._seen(rule.name, component, errors)
         if rule.kind is None:
             return []
         if rule.rate is not None:
@@ -75,8 +78,7 @@ class HardwareBook:
         decisions = self.standing.only(source, found)
         for decision in decisions:
             if decision.verb is Verb.PUT:
-                name = decision.finding.rule.name
-                self.seen[name] = self.seen.get(name, 0) + 1
+                self._seen(decision.finding.rule.name, decision.finding.component, 1)
         return decisions
 
     def stands(self, rule: Rule, component: str) -> bool:
@@ -95,7 +97,7 @@ class HardwareBook:
             if rule is None or rule.rate is None or rule.kind is None:
                 continue
             was = bucket.over
-            if was and not bucket.add(0, rule.rate, now):
+            if not bucket.add(0, rule.rate, now) and was:
                 decisions += self.standing.end(rule.kind, component)
             if not bucket.over and bucket.level == 0.0:
                 del self._buckets[name, component]
@@ -104,7 +106,7 @@ class HardwareBook:
     def to_json(self) -> dict[str, Any]:
         """For another process of the same boot, whose monotonic clock is the same."""
         return {
-            "counters": self._counters,
+            "counters": dict(self._counters),
             "buckets": [
                 [name, component, each.level, each.at, each.over] for (name, component), each in self._buckets.items()
             ],

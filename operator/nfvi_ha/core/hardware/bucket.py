@@ -26,7 +26,7 @@ class Bucket:
         # A clock that went back must not fill it.
         leaked = max(0.0, now - self.at) * rate.count / rate.seconds
         self.level = min(max(0.0, self.level - leaked) + errors, float(_MOST * max(rate.count, 1)))
-        self.at = now
+        self.at = max(self.at, now)
         if self.level > rate.count:
             self.over = True
         elif self.level <= rate.count / 2:

@@ -97,11 +97,16 @@ def from_nvme(value: Mapping[str, Any], exit_status: int) -> DiskHealth | None:
     )
 
 
-def judge(book: HardwareBook, disks: Mapping[str, DiskHealth], now: float) -> list[Decision]:
-    """All disks that there are. One that could not be looked at goes in as it was."""
-    findings = [finding for name, health in disks.items() for finding in _states(name, health)]
+def judge(book: HardwareBook, disks: Mapping[str, DiskHealth | None], now: float) -> list[Decision]:
+    """All disks that there are. Of one that could not be looked at (None) stands what stood."""
+    findings = [finding for name, health in disks.items() if health is not None for finding in _states(name, health)]
+    unknown = {name for name, health in disks.items() if health is None}
+    stood = book.standing.findings()
+    findings += [each for each in stood if each.rule.source is Source.DISK_HEALTH and _disk_of(each) in unknown]
     decisions = book.present(Source.DISK_HEALTH, findings)
     for name, health in disks.items():
+        if health is None:
+            continue
         for rule, aspect, what in _COUNTERS:
             if (count := health.counters.get(rule.name)) is not None:
                 component = f"disk/{name}/{aspect}"
@@ -144,6 +149,10 @@ def _states(name: str, health: DiskHealth) -> list[Finding]:
     if (health.used_percent or 0) >= 100:
         add(disk.NVME_WORN, f"{health.used_percent} % of its rated life used")
     return found
+
+
+def _disk_of(finding: Finding) -> str:
+    return finding.component.split("/")[1]
 
 
 def _attributes(value: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:

@@ -41,7 +41,7 @@ def sighting(record: KmsgRecord) -> Sighting | None:
             continue
         if each is log_hardware.MCE_UNCORRECTED and not is_uncorrected(matched["status"]):
             continue
-        component = each.component(matched, record.device)
+        component = each.component(matched)
         if each.skip is not None and each.skip.match(component):
             return None
         return Sighting(each.rule, component, text, each.family(matched), each.ends)

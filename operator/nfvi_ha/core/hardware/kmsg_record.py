@@ -21,8 +21,6 @@ class KmsgRecord:
     fragment: bool
     """One of several that make a line (flag ``c``)."""
     text: str
-    device: str
-    """The dictionary's DEVICE, e.g. "+pci:0000:3b:00.0"; "" for none."""
 
 
 def parse(raw: bytes) -> KmsgRecord | None:
@@ -32,14 +30,9 @@ def parse(raw: bytes) -> KmsgRecord | None:
     if not found or len(fields) < 4 or not all(each.isdigit() and len(each) < 20 for each in fields[:3]):
         return None
     prefix, sequence, microseconds = (int(each) for each in fields[:3])
-    text, _, dictionary = rest.partition(b"\n")
-    device = ""
-    for line in dictionary.split(b"\n"):
-        if line.startswith(b" DEVICE="):
-            device = line[8:].decode(errors="replace")
-    line_text = text.decode(errors="replace")
+    # Behind the first line is a dictionary (" DEVICE=+pci:0000:3b:00.0"); lines name their device themselves.
+    line_text = rest.partition(b"\n")[0].decode(errors="replace")
     if "\\x" in line_text:
         line_text = _ESCAPED.sub(lambda matched: chr(int(matched[1], 16)), line_text)
-    return KmsgRecord(
-        prefix & 7, prefix >> 3, sequence, microseconds / 1e6, fields[3].strip() == b"c", line_text, device
-    )
+    fragment = fields[3].strip() == b"c"
+    return KmsgRecord(prefix & 7, prefix >> 3, sequence, microseconds / 1e6, fragment, line_text)

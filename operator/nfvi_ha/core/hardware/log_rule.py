@@ -33,19 +33,23 @@ class LogRule:
     ends: bool = False
     """The line says that it is over."""
 
-    def component(self, matched: re.Match[str], device: str) -> str:
-        """The part, by the pattern's groups; what is not named goes by the record's device."""
-        groups = {name: text or "" for name, text in matched.groupdict().items()}
-        if "pci" in groups and not groups["pci"]:
-            groups["pci"] = device.removeprefix("+pci:") if device.startswith("+pci:") else "unknown"
-        if "disk" in groups:
-            partition = _PARTITION.fullmatch(groups["disk"])
-            groups["disk"] = partition["disk"] if partition else groups["disk"]
-        return _UNFIT.sub("_", self.rule.component.format(**groups))[:MAX_COMPONENT]
+    def component(self, matched: re.Match[str]) -> str:
+        """The part, by the pattern's groups."""
+        return _UNFIT.sub("_", self.rule.component.format(**_groups(matched)))[:MAX_COMPONENT]
 
     def family(self, matched: re.Match[str]) -> str:
         """The counters that tell the same; "" for none."""
-        return self.counters.format(**{name: text or "" for name, text in matched.groupdict().items()})
+        return self.counters.format(**_groups(matched))
+
+
+def _groups(matched: re.Match[str]) -> dict[str, str]:
+    groups = {name: text or "" for name, text in matched.groupdict().items()}
+    # An error that names no sender is that of the device whose driver speaks.
+    if not groups.get("pci", "-"):
+        groups["pci"] = groups["port"]
+    if "disk" in groups and (partition := _PARTITION.fullmatch(groups["disk"])) is not None:
+        groups["disk"] = partition["disk"]
+    return groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ RULES: Final = (
         skip=_VIRTUAL,
     ),
     log_rule(
-        "DiskOffline",
+        "ScsiDiskOffline",
         "disk/scsi-{disk}",
         "offline",
         r"sd (?P<disk>\d+:\d+:\d+:\d+): (?:\[\w+\] )?(?:Device offlined|rejecting I/O to offline device)",
@@ -139,7 +139,8 @@ RULES: Final = (
         "NicStalled",
         "nic/{nic}/stalled",
         "NETDEV WATCHDOG",
-        r"(?:\S+ \S+ )?(?:(?P<nic>[^\s:]+) \([^)]*\): )?NETDEV WATCHDOG: .{0,80}transmit queue \d+ timed out",
+        r"(?:.{0,80}? )?(?P<nic>(?!WATCHDOG)[^\s:(]+)(?: \([^)]*\))?: (?:NETDEV WATCHDOG: )?.{0,80}"
+        r"transmit queue \d+ timed out",
         MINOR,
         "check adapter, firmware and driver",
     ),
