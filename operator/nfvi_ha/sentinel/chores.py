@@ -57,7 +57,8 @@ class Chores:
             self._review_at = now
             self._clear_seats()
             one.faults.review_all()
-            one.hosts.review(lambda node: not node or not one.feed.synced or node in one.feed.nodes)
+            one.hosts.review(lambda node: not node or not one.roster.is_gone(node))
+            one.roster.forget_gone()
 
     def _health(self, now: float) -> Health:
         one, summary = self._sentinel, self._sentinel.verdicts.summary()

@@ -7,6 +7,7 @@ from typing import Final
 from nfvi_ha.core.fault import Fault, FaultKind, ResourceRef, Severity
 from nfvi_ha.core.incident import STEP_CLEARED, STEP_RAISED, Incident
 from nfvi_ha.core.incident_book import IncidentBook
+from nfvi_ha.core.verdict.alarms import CLEARED_GONE
 from nfvi_ha.core.verdict.outputs import Clear, Raise
 from nfvi_ha.core.wire.inventory import VmEntry as LocalVm
 from nfvi_ha.reporting.clock import Clock
@@ -89,12 +90,12 @@ class Hosts:
         """Clear what no verdict will: faults of nodes that are gone, and VMs that turn out to have lived on.
 
         Args:
-            expected: whether a node is in the roster; say True as long as the roster may be incomplete.
+            expected: whether a node is in the roster, or was a moment ago; say True as long as it may be incomplete.
         """
         for incident in self._book.open_incidents():
             fault = incident.fault
             if fault.resource.kind in {HYPERVISOR_KIND, COMPONENT_KIND} and not expected(fault.node):
-                self._teller.clear_incident(incident, "the node is no part of the NFVI any more")
+                self._teller.clear_incident(incident, CLEARED_GONE)
             elif fault.kind is FaultKind.VM_FAILED and self._lives_on(incident):
                 self._teller.clear_incident(incident, f"the VM runs on: {fault.node} is back, and it was not restarted")
 

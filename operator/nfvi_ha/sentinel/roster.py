@@ -15,6 +15,7 @@ from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.reporting.delivery import Deliverer
 from nfvi_ha.reporting.record.incident_record import IncidentRecord
 from nfvi_ha.reporting.record.ledger import Ledger
+from nfvi_ha.sentinel.departures import Departures
 from nfvi_ha.sentinel.entries import RedundancyEntry, WrittenEntry
 from nfvi_ha.sentinel.feed import Change, Feed
 from nfvi_ha.sentinel.handover import Handover
@@ -53,7 +54,7 @@ class Roster:
         teller: tells.
         handover: is told what is written.
         deliverer: gets the endpoints.
-        forget: told of each node that left.
+        forget: told of each node that left for good.
         keys_changed: told when keys or nodes changed, for the receiver.
         clock: time.
     """
@@ -88,6 +89,7 @@ class Roster:
         self._clock = clock
         self._dirty: set[FeedKind] = set()
         self._known: set[str] = set()
+        self._departures = Departures()
         self._losses: dict[str, bool] = {}
         self._released: dict[str, str] = {}
         """Incidents of mass failures that an administrator released, with his name."""
@@ -177,9 +179,19 @@ class Roster:
         for name, node in nodes.items():
             if name not in self._known:
                 self._do(self._verdicts.lease(name, node.lease_stale, now))
-        for name in self._known - nodes.keys():
-            self._forget(name)
+        self._departures.set(self._known, nodes, now)
         self._known = set(nodes)
+
+    def is_gone(self, node: str) -> bool:
+        """Whether a node is no part of the NFVI any more, since so long that it will hardly come back."""
+        if not self._feed.synced or node in self._feed.nodes:
+            return False
+        return self._departures.is_gone(node, self._clock.monotonic(), self.policy.departed_seconds)
+
+    def forget_gone(self) -> None:
+        """Let go of nodes that left, as late as the verdicts do."""
+        for name in self._departures.take(self._clock.monotonic(), self.policy.departed_seconds):
+            self._forget(name)
 
     def _tell_losses(self) -> None:
         for identity, lost in self._losses.items():

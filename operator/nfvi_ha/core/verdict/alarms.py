@@ -14,7 +14,7 @@ CLEARED_OTHERS_HEAR: Final = "other sentinels hear its beats"
 CLEARED_SERVES: Final = "it accepts connections again; its agent is silent"
 CLEARED_NO_NETWORK: Final = "that network is not configured any more"
 CLEARED_UNGOVERNED: Final = "it is not governed any more"
-CLEARED_GONE: Final = "it was removed from the cluster"
+CLEARED_GONE: Final = "its node was removed from the cluster; nothing is said of whether it works"
 
 REBOOT_EPISODE: Final = 1_000_000
 """A boot ends once. Seats see it at the same instant, with no time to agree on a number."""
