@@ -95,37 +95,34 @@ class Truth:
 
     def will_die(self, name: str) -> None:
         """To be asked directly before a host loses power or hangs: whether that must be told within a second."""
-        quorum = self._quorum_on(name)
+        pairs = self._pairs_on(name)
         now = self._world.clock.now
-        if quorum is None or self._for("bearable") < WARM_SECONDS:
+        if not pairs or self._for("bearable") < WARM_SECONDS:
             return
         boot = self._world.hosts[name].boot_id
         self._dead[name] = (now, boot)
-        self._world.clock.later(REPORT_SECONDS, lambda: self._must_be_told(name, boot, now, quorum))
+        self._world.clock.later(REPORT_SECONDS, lambda: self._must_be_told(name, boot, now, pairs))
 
-    def _quorum_on(self, name: str) -> tuple[Seat, Seat] | None:
-        """Two seats that are well, reach each other and hold the host for up."""
+    def _pairs_on(self, name: str) -> list[tuple[Seat, Seat]]:
+        """Any two seats that are well, reach each other and hold the host for up."""
         steady = {NodeState.UP, NodeState.NETWORK_FAULT}
-        for one, other in combinations(self._nfvi.seats, 2):
-            pair = self._for("pair", *_pair(one, other)) >= WARM_SECONDS
-            heard = all(
-                self._for("heard", name, str(seat.incarnation)) >= WARM_SECONDS and seat.state(name) in steady
-                for seat in (one, other)
-            )
-            if pair and heard:
-                return one, other
-        return None
+        holding = [
+            seat
+            for seat in self._nfvi.seats
+            if self._for("heard", name, str(seat.incarnation)) >= WARM_SECONDS and seat.state(name) in steady
+        ]
+        return [pair for pair in combinations(holding, 2) if self._for("pair", *_pair(*pair)) >= WARM_SECONDS]
 
-    def _must_be_told(self, name: str, boot: str, died_at: float, quorum: tuple[Seat, Seat]) -> None:
+    def _must_be_told(self, name: str, boot: str, died_at: float, pairs: list[tuple[Seat, Seat]]) -> None:
         host = self._world.hosts[name]
-        still = self._for("pair", *_pair(*quorum)) >= WARM_SECONDS + REPORT_SECONDS
-        stays = not host.powered or host.hung
-        still = still and self._for("bearable") >= WARM_SECONDS + REPORT_SECONDS
-        if not still or not stays or host.boot_id != boot:
+        left = [pair for pair in pairs if self._for("pair", *_pair(*pair)) >= WARM_SECONDS + REPORT_SECONDS]
+        stays = (not host.powered or host.hung) and host.boot_id == boot
+        if not left or not stays or self._for("bearable") < WARM_SECONDS + REPORT_SECONDS:
             return
         records = self._nfvi.vim.of(FaultKind.HYPERVISOR_FAILED, name)
         told = any(record.raised.boot_id == boot for record in records)
-        if not told and any(self._hears_any(seat) for seat in quorum):
+        # A seat that hears nobody any more doubts itself, and is no quorum with one other.
+        if not told and any(all(self._hears_any(seat) for seat in pair) for pair in left):
             raise BrokenError(f"{name} died at {died_at:.3f}, and nobody had told it {REPORT_SECONDS} s later")
         if not told and not self._nfvi.vim.of(FaultKind.HYPERVISOR_UNREACHABLE, name):
             raise BrokenError(f"{name} died at {died_at:.3f} with all others, and nobody said a word")
