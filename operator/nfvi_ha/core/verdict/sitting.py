@@ -9,6 +9,7 @@ from nfvi_ha.core.verdict.node import Node
 from nfvi_ha.core.verdict.outputs import AskPeers, CastVote, NodeState, Output, Probe, StateChanged
 from nfvi_ha.core.verdict.peers import choose_peers
 from nfvi_ha.core.verdict.policy import VerdictPolicy
+from nfvi_ha.core.verdict.proofs import NEVER
 from nfvi_ha.core.verdict.seats import Seats
 
 PROBES_PER_NODE_SECONDS: Final = 0.001
@@ -67,7 +68,7 @@ class Sitting:
 
     @property
     def doubting(self) -> bool:
-        """Whether this seat hears no hypervisor at all, of two or more that it has heard."""
+        """Whether this seat hears no hypervisor at all, of two or more that it has heard, or that it should have."""
         if self._doubting is None:
             self._doubting = self._hears_nobody()
             if self._doubting:
@@ -75,13 +76,15 @@ class Sitting:
         return self._doubting
 
     def _hears_nobody(self) -> bool:
-        known = 0
+        expected = known = heard = 0
         for node in self.nodes.values():
-            if node.governed and node.has_history:
+            if node.governed:
                 if not node.silent(self.now):
                     return False
-                known += 1
-        return known >= 2
+                expected += 1
+                known += node.has_history
+                heard += node.latest != NEVER
+        return known >= 2 or (expected >= 2 and not heard)
 
     def lease_stale(self, node: Node) -> bool:
         """Whether its Lease is stale and that tells something: if most are, it is the API server's trouble."""
@@ -105,14 +108,25 @@ class Sitting:
         self.probe(node)
 
     def tally(self, node: Node) -> Tally:
-        """The other seats' votes that count now; at the quiet pace they come, and live, longer.
+        """The other seats' votes that count now; at the quiet pace they come, and live, longer."""
+        return self._tally(node, self._vote_life(node))
 
-        To a seat that never heard it the matter may be an old one, of which the others vote at that pace.
-        """
+    def fresh_tally(self, node: Node) -> Tally:
+        """Those of seats that have just spoken."""
+        return self._tally(node, self.policy.vote_life_seconds)
+
+    def _vote_life(self, node: Node) -> float:
         policy = self.policy
-        urgent = node.state is NodeState.SUSPECT and node.open_host_fault() is None and node.has_history
-        life = policy.vote_life_seconds if urgent else policy.quiet_vote_life_seconds
-        return tally(node.ballot.current(self.now, life, self.seats, policy))
+        if node.state is not NodeState.SUSPECT or node.open_host_fault() is not None:
+            return policy.quiet_vote_life_seconds
+        if node.has_history:
+            return policy.vote_life_seconds
+        # It never heard the host: to the others the matter may be an old one, of which they vote at the quiet pace. But
+        # they answered when it began to doubt. Who did not may be gone, and the host back.
+        return min(policy.quiet_vote_life_seconds, self.now - node.suspect_since + policy.vote_life_seconds)
+
+    def _tally(self, node: Node, life_seconds: float) -> Tally:
+        return tally(node.ballot.current(self.now, life_seconds, self.seats, self.policy))
 
     def probe(self, node: Node, period_seconds: float = 0.0) -> None:
         """Probe it and have it probed, unless that was asked for within the period."""

@@ -67,9 +67,13 @@ def _unknown(sitting: Sitting, node: Node) -> None:
     if not sitting.judges or node.ballot.empty:
         return
     tally = sitting.tally(node)
-    if tally.silent and tally.vouched and not tally.denied:
-        node.down_since = sitting.now
-        sitting.suspect(node, REASON_OTHERS_SILENT)
+    if not tally.silent or not tally.vouched or tally.denied:
+        return
+    if not sitting.fresh_tally(node).silent:
+        sitting.vote(node, sitting.policy.revote_seconds)  # asks those who said so a while ago: is it still so?
+        return
+    node.down_since = sitting.now
+    sitting.suspect(node, REASON_OTHERS_SILENT)
 
 
 def _suspect(sitting: Sitting, node: Node) -> Finding | None:
