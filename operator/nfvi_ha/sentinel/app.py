@@ -260,7 +260,6 @@ class Sentinel:
     def _forget(self, node: str) -> None:
         self.answers.forget(node)
         self.faults.forget(node)
-        self.permits.forget(node)
         self.reports.forget(node)
         self.lives.forget(node)
 

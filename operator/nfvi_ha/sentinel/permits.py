@@ -1,8 +1,8 @@
 """Permits: the word by which an agent may go on feeding its watchdog (DESIGN section 5, evidence WatchdogExpired).
 
 When the last one was given is what makes "the watchdog has expired" provable, so it is kept for every node and boot
-that was ever permitted by this process. What an earlier process permitted nobody knows: it counts as permitting until
-``started_at``.
+that was ever permitted by this process, also when the node left the roster: what was forgotten would read as older.
+What an earlier process permitted nobody knows: it counts as permitting until ``started_at``.
 """
 
 from collections.abc import Callable
@@ -42,8 +42,3 @@ class Permits:
     def last(self, node: str, boot_id: str) -> LastPermit:
         """The last permit that this seat can have given."""
         return LastPermit(self._last.get((node, boot_id), self.started_at), revoked=not self._may_live(node))
-
-    def forget(self, node: str, keep_boot: str = "") -> None:
-        """A node left the roster, or older boots of it do not matter any more."""
-        for key in [key for key in self._last if key[0] == node and key[1] != keep_boot]:
-            del self._last[key]

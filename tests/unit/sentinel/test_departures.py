@@ -83,3 +83,16 @@ def test_one_that_was_never_known_is_gone_a_while_after_it_was_asked_for() -> No
     assert departures.is_gone("old", 71.0, 60.0)
     assert departures.take(71.0, 60.0) == ["old"]
     assert departures.take(71.0, 60.0) == []
+
+
+async def test_when_a_node_that_left_was_last_permitted_to_live_is_never_forgotten(
+    sentinel: Sentinel, passing: list[float]
+) -> None:
+    assert sentinel.permits.ask(NODE, "boot-1")
+    permitted = sentinel.permits.last(NODE, "boot-1").at
+    assert permitted > sentinel.permits.started_at
+    delete(sentinel, NODE)
+    passing.append(61.0)
+    review(sentinel)
+    assert not is_known(sentinel)
+    assert sentinel.permits.last(NODE, "boot-1").at == permitted
