@@ -215,8 +215,12 @@ def _left(sitting: Sitting, node: Node) -> None:
     if not sitting.judges:
         return
     if goodbye.expects_answers:
-        last = node.proofs.kernel_at
-        if last >= goodbye.said_at and now - last > max(node.limit, PROOF_PERIODS * sitting.probe_period):
+        # It is probed from when it was silent. Where no service of it is known, that none answers tells nothing.
+        probed_since, answered_at = max(goodbye.said_at, node.latest + node.limit), node.proofs.kernel_at
+        answered = answered_at >= goodbye.said_at
+        tells = answered or node.proofs.tcp_tried_at >= probed_since
+        last = answered_at if answered else probed_since
+        if tells and now - last > max(node.limit, PROOF_PERIODS * sitting.probe_period):
             node.down_since = now
             sitting.suspect(node, REASON_GOODBYE_BROKEN)
     else:

@@ -182,3 +182,23 @@ def test_the_other_seats_are_told_of_it() -> None:
     seat.run(1.0)
 
     assert all(said.by & Reach.LEFT for said in seat.said if isinstance(said, CastVote))
+
+
+def test_a_host_whose_service_answers_no_more_just_after_its_goodbye_has_failed() -> None:
+    seat = SeatUnderTest()
+    _leave(seat, "upgrade", 10)
+    for _ in range(14):
+        seat.probed("node-2", Method.TCP, Outcome.SILENT)
+        seat.run(0.1)
+
+    assert only(seat.raised()).kind is FAILED
+
+
+def test_a_host_without_a_known_service_is_given_the_time_of_its_goodbye() -> None:
+    seat = SeatUnderTest()
+    _leave(seat, "upgrade", 10)
+    for _ in range(50):
+        seat.probed("node-2", Method.ICMP, Outcome.SILENT)
+        seat.run(0.1)
+
+    assert seat.state() is NodeState.LEFT
