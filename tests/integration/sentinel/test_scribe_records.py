@@ -66,10 +66,12 @@ async def test_two_scribes_at_once_make_one_incident_with_what_both_know(world: 
 
 async def test_a_higher_seat_finds_the_incident_there_and_writes_nothing(world: ScribeWorld) -> None:
     incident = raised(vm_fault(world.namespace, "fw-0"))
+    obj = record(incident, world.namespace, delivered(incident))
     async with world.scribe(0) as first, world.scribe(2) as third:
         for hot in (first, third):
             await hot.until_synced()
-            hot.send(record=record(incident, world.namespace, delivered(incident)), serial=1)
+        for hot in (first, third):
+            hot.send(record=obj, serial=1)
         await first.until_written(incident.id, 1)
         before = await found(world, incident)
         await third.until_written(incident.id, 1)
