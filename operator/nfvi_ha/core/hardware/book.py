@@ -117,7 +117,7 @@ class HardwareBook:
         """What an earlier process left; what stands is said again.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError: it is damaged.
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: it is damaged.
         """
         self._counters = {str(name): int(count) for name, count in value["counters"].items()}
         self._buckets = {

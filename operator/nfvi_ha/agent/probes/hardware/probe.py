@@ -114,7 +114,7 @@ class _Life:
             self._tell(self.book.restore(notes))
             sequence = notes["sequence"]
             return None if sequence is None else int(sequence)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             log.warning("notes on hardware are damaged", extra={"error": str(error)})
             return None
 
