@@ -72,10 +72,20 @@ def test_a_host_is_seen_only_by_what_has_to_see_it(helm: Helm) -> None:
     assert sentinel["hostNetwork"] is True
     assert not {"hostPID", "hostIPC"} & sentinel.keys()
     assert not {"hostPID", "hostNetwork"} & operator.keys()
-    for pod in (agent, sentinel):
+    for pod, more in ((agent, ["/run"]), (sentinel, [])):
         paths = [volume["hostPath"]["path"] for volume in pod["volumes"] if "hostPath" in volume]
-        assert len(paths) == 1
         assert paths[0].startswith("/var/lib/nfvi-ha/")
+        assert paths[1:] == more
+
+
+def test_an_agent_reads_in_the_hosts_run_whether_it_goes_down_and_writes_nothing_there(helm: Helm) -> None:
+    objects = render(helm)
+    (agent,) = pod_of(objects, "DaemonSet")["containers"]
+    (mount,) = [mount for mount in agent["volumeMounts"] if mount["name"] == "host-run"]
+    settings = one([each for each in objects if "agent.yaml" in each.get("data", {})], "ConfigMap")
+
+    assert mount["readOnly"] is True
+    assert f"runRoot: {mount['mountPath']}\n" in settings["data"]["agent.yaml"]
 
 
 @pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])

@@ -13,7 +13,7 @@ PERIOD_MS: Final = 100
 KEYS_FILE: Final = "keys.json"
 SENTINELS_FILE: Final = "sentinels.json"
 SPOOL_FILE: Final = "spool.json"
-_PATHS: Final = ("state_dir", "procfs_root", "sysfs_root", "cgroup_root", "kmsg_path")
+_PATHS: Final = ("state_dir", "run_root", "procfs_root", "sysfs_root", "cgroup_root", "kmsg_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,15 @@ class AgentConfig:
     period_ms: int = PERIOD_MS
     goodbye_reason: str = "upgrade"
     goodbye_seconds: int = 10
+    reboot_seconds: int = 300
+    """What is asked for where the host itself goes down."""
     boot_id: str = ""
     """"": read from procfs."""
     procfs_root: Path = Path("/proc")
     sysfs_root: Path = Path("/sys")
     cgroup_root: Path = Path("/sys/fs/cgroup")
     kmsg_path: Path = Path("/dev/kmsg")
+    run_root: Path = Path("/run")
     kubeconfig: str = ""
     host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
     port: int = 8081

@@ -66,6 +66,8 @@ class GoodbyeSetting(_Part):
 
     reason: Literal["upgrade", "reboot", "stop"] = "upgrade"
     seconds: Annotated[int, Field(ge=0, le=3600)] = 10
+    reboot_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    """Instead, with the reason reboot, where the host itself goes down."""
 
 
 class AgentSettings(_Part):
@@ -90,6 +92,8 @@ class AgentSettings(_Part):
     sysfs_root: Path = Path("/sys")
     cgroup_root: Path = Path("/sys/fs/cgroup")
     kmsg_path: Path = Path("/dev/kmsg")
+    run_root: Path = Path("/run")
+    """Says whether the host goes down, when the agent is stopped."""
     kubeconfig: Path | None = None
     host: str = "0.0.0.0"  # noqa: S104 - probes and Prometheus come from other hosts
     port: Annotated[int, Field(ge=0, le=65535)] = 8081
@@ -130,11 +134,13 @@ class AgentSettings(_Part):
             period_ms=self.period_ms,
             goodbye_reason=self.goodbye.reason,
             goodbye_seconds=self.goodbye.seconds,
+            reboot_seconds=self.goodbye.reboot_seconds,
             boot_id=self.boot_id,
             procfs_root=self.procfs_root,
             sysfs_root=self.sysfs_root,
             cgroup_root=self.cgroup_root,
             kmsg_path=self.kmsg_path,
+            run_root=self.run_root,
             kubeconfig=str(self.kubeconfig or ""),
             host=self.host,
             port=self.port,

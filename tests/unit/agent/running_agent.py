@@ -40,6 +40,7 @@ def configuration(directory: Path, seats: Sequence[FakeSentinel], **changes: Any
         "host": "127.0.0.1",
         "port": 0,
         "port_file": str(directory / "port"),
+        "run_root": directory / "run",
         # The machine that a test runs on has daemons, too, and labs with more of them.
         "probes": {"process": {"scope": "group"}},
     }

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 from nfvi_ha.core.wire.frame import FrameKind
 from nfvi_ha.core.wire.goodbye import GoodbyeReason
@@ -60,6 +61,19 @@ def test_reason_may_be_told_before(start_agent: StartAgent, sentinel: FakeSentin
     agent.process.terminate()
     said = sentinel.wait_for(goodbye).frame
     assert (said.reason, said.seconds) == (GoodbyeReason.REBOOT, 300)
+
+
+def test_agent_of_a_host_that_goes_down_says_so(
+    start_agent: StartAgent, sentinel: FakeSentinel, tmp_path: Path
+) -> None:
+    agent = start_agent(run_root=tmp_path / "host-run", reboot_seconds=120)
+    sentinel.beat()
+    scheduled = tmp_path / "host-run/systemd/shutdown/scheduled"
+    scheduled.parent.mkdir(parents=True)
+    scheduled.touch()
+    agent.process.terminate()
+    said = sentinel.wait_for(goodbye).frame
+    assert (said.reason, said.seconds) == (GoodbyeReason.REBOOT, 120)
 
 
 def test_agent_without_keys_ends_at_once(start_agent: StartAgent) -> None:

@@ -12,6 +12,7 @@ from nfvi_ha.agent.beat.composer import Composer, Telltale
 from nfvi_ha.agent.beat.destinations import Destinations
 from nfvi_ha.agent.beat.farewell import Farewell
 from nfvi_ha.agent.beat.grid import Grid, LagWatch
+from nfvi_ha.agent.beat.host_shutdown import goes_down
 from nfvi_ha.agent.beat.intake import BUDGET_PER_PERIOD, Intake
 from nfvi_ha.agent.beat.keyring import Keyring
 from nfvi_ha.agent.beat.log import Log
@@ -26,6 +27,7 @@ from nfvi_ha.agent.config import AgentConfig
 from nfvi_ha.core.wire.answer import Answer
 from nfvi_ha.core.wire.beat import Flags
 from nfvi_ha.core.wire.frame import cluster_id
+from nfvi_ha.core.wire.goodbye import GoodbyeReason
 from nfvi_ha.core.wire.probe import ProbeResult, encode_probe_result
 from nfvi_ha.scheduling import Scheduling
 
@@ -244,6 +246,8 @@ class BeatLoop:
             self.child.tick(now)
         if signal.SIGTERM in numbers or signal.SIGINT in numbers:
             if not self.farewell.begun:
+                if self.farewell.reason is not GoodbyeReason.REBOOT and goes_down(self.config.run_root):
+                    self.farewell.set(GoodbyeReason.REBOOT, self.config.reboot_seconds)
                 self.log.info("told to stop", reason=self.farewell.reason.value, seconds=self.farewell.seconds)
                 self.voice.goodbye(self.farewell.reason, self.farewell.seconds, now)
             self.farewell.begin(now)
