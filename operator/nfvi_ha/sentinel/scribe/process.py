@@ -17,6 +17,7 @@ from nfvi_ha.reporting.clock import Clock
 from nfvi_ha.sentinel.scribe.cache import CacheFile
 from nfvi_ha.sentinel.scribe.channel import Channel
 from nfvi_ha.sentinel.scribe.doubts import LeaseDoubts
+from nfvi_ha.sentinel.scribe.early import EarlyOrders
 from nfvi_ha.sentinel.scribe.feed import Feed
 from nfvi_ha.sentinel.scribe.feeder import Feeder
 from nfvi_ha.sentinel.scribe.host_view import write_addresses
@@ -66,7 +67,7 @@ class Scribe:
         self._feed = Feed(lambda: self._channel.wake())
         self._channel = Channel(self._feed, self._take)
         self._rank = Rank(settings.seat, settings.rank_seconds)
-        self._early: list[JsonObject] = []
+        self._early = EarlyOrders()
         """Orders that came before we knew which NFVI this is."""
         self._orders: Orders | None = None
 
@@ -202,13 +203,12 @@ class Scribe:
     def _take(self, line: JsonObject) -> None:
         """The hot process wants something."""
         if self._orders is None:
-            self._early.append(line)
+            self._early.put(line)
         else:
             self._orders.take(line)
 
     def _begin(self, orders: Orders) -> None:
         """From here on orders are carried out; first those that came before."""
         self._orders = orders
-        early, self._early = self._early, []
-        for line in early:
+        for line in self._early.take():
             orders.take(line)
