@@ -127,8 +127,8 @@ CATALOGUE: Final[Mapping[NotificationType, TypeInfo]] = MappingProxyType(
         ),
         NotificationType.HYPERVISOR_FAILED: _raised(
             FaultKind.HYPERVISOR_FAILED,
-            "A quorum of sentinels does not reach the hypervisor on any network, or only its kernel answers. Its VMs follow "
-            "as `vm.failed` with it as `parent`.",
+            "A quorum of sentinels does not reach the hypervisor on any network, or only its kernel answers. Its VMs "
+            "follow as `vm.failed` with it as `parent`.",
         ),
         NotificationType.HYPERVISOR_RECOVERED: _cleared(
             FaultKind.HYPERVISOR_FAILED,
@@ -162,8 +162,8 @@ CATALOGUE: Final[Mapping[NotificationType, TypeInfo]] = MappingProxyType(
         ),
         NotificationType.MASS_FAILURE: _raised(
             FaultKind.MASS_FAILURE,
-            "So many hypervisors fell silent together that recovery is held. Each is reported by itself, too, with it as "
-            "`parent`.",
+            "So many hypervisors fell silent together that recovery is held. Each is reported by itself, too, with it "
+            "as `parent`.",
         ),
         NotificationType.MASS_FAILURE_ENDED: _cleared(
             FaultKind.MASS_FAILURE,

@@ -267,7 +267,10 @@ def test_entries_that_are_not_base64_are_left_out() -> None:
         (("*",), set(NotificationType)),
         (("vm.failed",), {NotificationType.VM_FAILED, NotificationType.VM_RECOVERED}),
         (("vm.recovered",), {NotificationType.VM_RECOVERED}),
-        (("recovery.*", "vnf.replicas.below"), {name for name in NotificationType if name.startswith(("recovery.", "vnf."))}),
+        (
+            ("recovery.*", "vnf.replicas.below"),
+            {name for name in NotificationType if name.startswith(("recovery.", "vnf."))},
+        ),
     ],
 )
 def test_a_filter_of_types_lets_the_clear_through_with_its_raise(

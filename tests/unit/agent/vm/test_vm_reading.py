@@ -10,8 +10,8 @@ import pytest
 
 from nfvi_ha.agent.probes.connector import ProcConnector
 from nfvi_ha.agent.probes.procfs import parse_stat, read_command_line, read_stat
-from nfvi_ha.agent.probes.vm.cgroups import DirectoryCgroups, ProcessCgroups, pods_reader
 from nfvi_ha.agent.probes.turns import TURNS, YOUNG_SCANS
+from nfvi_ha.agent.probes.vm.cgroups import DirectoryCgroups, ProcessCgroups, pods_reader
 from nfvi_ha.agent.probes.vm.scan import Scanner
 from nfvi_ha.agent.probes.watched_process import WatchedProcess
 
