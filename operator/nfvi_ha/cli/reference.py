@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 import typer
 
+from nfvi_ha.cli.hardware_reference import hardware_page
 from nfvi_ha.cli.main import build
 from nfvi_ha.cli.metrics_reference import metrics_page
 from nfvi_ha.operator.reasons import MEANINGS
@@ -60,6 +61,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/reference/metrics.md": lambda: NOTE + metrics_page(),
     "docs/reference/events.md": events_page,
     "docs/reference/commands.md": commands_page,
+    "docs/reference/hardware-rules.md": lambda: NOTE + hardware_page(),
 }
 
 

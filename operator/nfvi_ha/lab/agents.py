@@ -10,6 +10,7 @@ import orjson
 
 from nfvi_ha.core.wire.keys import node_key
 from nfvi_ha.lab.daemons import health_host
+from nfvi_ha.lab.host_hardware import hardware_settings
 from nfvi_ha.lab.hypervisor.service import Service
 from nfvi_ha.lab.network import storage
 from nfvi_ha.lab.network.plan import AGENT_PORT, MGMT, SENTINEL_PORT, STORAGE_A, STORAGE_B, Host, Mode
@@ -61,7 +62,11 @@ class AgentPlan:
             "portFile": str(directory / PORT_FILE),
             "logFormat": "text",
             # All hypervisors of a lab share one process table; each is a process group.
-            "probes": {"process": {"scope": "group", "httpHost": health_host(boot, self.mode)}, "link": self._links()},
+            "probes": {
+                "process": {"scope": "group", "httpHost": health_host(boot, self.mode)},
+                "link": self._links(),
+                "hardware": hardware_settings(boot.directory),
+            },
         }
         return settings if self.kubeconfig is None else {**settings, "kubeconfig": str(self.kubeconfig)}
 

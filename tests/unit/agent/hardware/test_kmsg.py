@@ -183,7 +183,7 @@ async def test_a_log_that_breaks_off_is_opened_again(device: Device, monkeypatch
 
 
 async def test_the_real_log_is_read_from_its_end() -> None:
-    """Few lines, for the kernel drops more than 10 in 5 s (printk_devkmsg); whole ones, for it holds back the others."""
+    """Few lines, for the kernel drops more than 10 in 5 s (printk_devkmsg); whole ones: it holds back others."""
     path = Path("/dev/kmsg")
     try:
         writer = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

@@ -93,7 +93,7 @@ def test_a_host_without_any_of_it_shows_nothing(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 def test_no_bytes_of_sysfs_raise(host: FakeHost, raw: bytes) -> None:
     host.dimm()
     host.pci()
