@@ -88,6 +88,13 @@ def test_an_agent_reads_in_the_hosts_run_whether_it_goes_down_and_writes_nothing
     assert f"runRoot: {mount['mountPath']}\n" in settings["data"]["agent.yaml"]
 
 
+def test_no_kubelet_ends_healthy_beats_for_probes_that_stand_still(helm: Helm) -> None:
+    (agent,) = pod_of(render(helm), "DaemonSet")["containers"]
+
+    assert "livenessProbe" not in agent
+    assert agent["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
 @pytest.mark.parametrize("kind", ["DaemonSet", "StatefulSet"])
 def test_cpu_is_requested_and_never_limited(helm: Helm, kind: str) -> None:
     (container,) = pod_of(render(helm), kind)["containers"]
