@@ -7,7 +7,7 @@ from typing import Final
 MOST_BYTES: Final = 65_536
 
 
-def text(path: Path) -> str | None:
+def text(path: str | Path) -> str | None:
     """What is in it, without white space around it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -21,7 +21,7 @@ def text(path: Path) -> str | None:
         os.close(descriptor)
 
 
-def number(path: Path) -> int | None:
+def number(path: str | Path) -> int | None:
     """The whole number in it."""
     found = text(path)
     if found is None or len(found) > 20:
@@ -30,13 +30,13 @@ def number(path: Path) -> int | None:
     return int(found) if digits.isascii() and digits.isdigit() else None
 
 
-def count(path: Path) -> int | None:
+def count(path: str | Path) -> int | None:
     """The same, if it is not below 0."""
     found = number(path)
     return found if found is not None and found >= 0 else None
 
 
-def names(directory: Path) -> list[str]:
+def names(directory: str | Path) -> list[str]:
     """What is in a directory, in order."""
     try:
         return sorted(os.listdir(directory))

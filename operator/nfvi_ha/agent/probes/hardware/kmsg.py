@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 RECORD_BYTES: Final = 16_384
 """Longer than any record: the kernel would refuse to hand out one that does not fit."""
-BATCH: Final = 200
+BATCH: Final = 100
 PAUSE_SECONDS: Final = 0.05
-"""After so many records at once: 4,000 a second are read at most, which is a few percent of a core. What does not fit
+"""After so many records at once: 2,000 a second are read at most, which is a few percent of a core. What does not fit
 into the kernel's buffer meanwhile is lost, counted, and found in counters where it was hardware."""
 AGAIN_SECONDS: Final = 10.0
 

@@ -40,14 +40,14 @@ class HardwareProbeSettings(_Part):
     """Where disks are."""
     memory_ms: PeriodMs = 500
     """Between two looks at EDAC's counters."""
-    pcie_ms: PeriodMs = 500
-    """At AER's counters."""
-    temperature_ms: PeriodMs = 2_000
-    throttling_ms: PeriodMs = 5_000
+    pcie_ms: PeriodMs = 1_000
+    """At AER's counters; a line of the kernel log about one has them looked at at once."""
+    temperature_ms: PeriodMs = 3_000
+    throttling_ms: PeriodMs = 10_000
     disk_state_ms: PeriodMs = 500
     disk_health_ms: PeriodMs = 60_000
     """At all disks' SMART and NVMe logs."""
-    adapter_ms: PeriodMs = 5_000
+    adapter_ms: PeriodMs = 10_000
     command_timeout_ms: Annotated[int, Field(ge=100, le=120_000)] = 10_000
     """A command that takes longer is killed, with all that it started."""
     kernel_log_facility: Annotated[int, Field(ge=0, le=23)] = 0
