@@ -1,161 +1,167 @@
-"""Anything may happen in any order, then quiet: the histories that the explorer draws from."""
+"""Anything may happen in any order, then quiet: histories drawn by a seed, each a list of a scenario's commands.
 
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+A plain random generator, not Hypothesis: that mixes constants of all loaded modules into what it draws, so a seed gives
+another history when unrelated code changes. And a history that fails can be kept as a scenario as it is.
+"""
+
+import random
+import re
+from collections.abc import Callable
+from typing import Final
 
 from nfvi_ha.core.verdict.outputs import NodeState
 
 from .nfvi import Nfvi
-from .truth import BEARABLE_LOSS, Truth
-from .world import NETWORKS, Agent
+from .scenario import WARM_SECONDS, VerdictScenario
+from .truth import BEARABLE_LOSS, BrokenError, Truth
+from .world import Agent
 
-SETTLE_SECONDS = 20
-QUIET_SECONDS = 10
+HOSTS: Final = 6
+SEATS: Final = 3
+SETTLE_SECONDS: Final = 20
+QUIET_SECONDS: Final = 10
+LONGEST: Final = 25
+"""Commands in a history."""
 
-NODE = st.integers(0, 5).map(lambda n: f"node-{n}")
-SEAT = st.integers(0, 2)
+
+def draw(seed: int) -> list[str]:
+    """The history of that seed."""
+    rng = random.Random(seed)
+    kinds, weights = zip(*KINDS, strict=True)
+    number = rng.randint(5, LONGEST)
+    return [f"hosts {HOSTS} {rng.randrange(4)}", *(kind(rng) for kind in rng.choices(kinds, weights, k=number))]
 
 
-class Detection(RuleBasedStateMachine):
-    """Hosts, networks, agents and seats fail and come back; then quiet, and all must be well again."""
+def broken(history: list[str]) -> str:
+    """What did not hold in it; "" when all did."""
+    try:
+        _Detection().play(history)
+    except BrokenError as error:
+        return str(error)
+    return ""
 
-    @initialize(seed=st.integers(0, 3))
-    def begin(self, seed: int) -> None:
-        self.nfvi = Nfvi(6, seed)
-        self.world = self.nfvi.world
-        self.truth = Truth(self.nfvi)
-        self.world.clock.run(6)
 
-    # Time
+def shrink(history: list[str]) -> list[str]:
+    """Without the commands that the same failure does not need."""
+    what = _alike(broken(history))
+    size = len(history) // 2
+    while size:
+        at, before = 1, history
+        while at < len(history):
+            shorter = history[:at] + history[at + size :]
+            if _alike(broken(shorter)) == what:
+                history = shorter
+            else:
+                at += size
+        size = size if size == 1 and history != before else size // 2
+    return history
 
-    @rule(hundredths=st.integers(1, 80))
-    def a_moment_passes(self, hundredths: int) -> None:
-        self.world.clock.run(hundredths / 100)
 
-    @rule(seconds=st.integers(1, 8))
-    def time_passes(self, seconds: int) -> None:
-        self.world.clock.run(seconds)
+def _alike(message: str) -> str:
+    """The message without names and times."""
+    return re.sub(r"\d+(\.\d+)?", "#", message)
 
-    # Hypervisors
 
-    @rule(node=NODE, how=st.sampled_from(["power", "power", "hang"]))
-    def a_host_dies(self, node: str, how: str) -> None:
-        if not self.world.hosts[node].powered:
-            return
-        self.truth.will_die(node)
-        (self.nfvi.power_off if how == "power" else self.nfvi.hang)(node)
+class _Detection(VerdictScenario):
+    """Plays a history, with the truth looking on; then all is mended, and must be well again."""
 
-    @rule(node=NODE)
-    def a_host_boots(self, node: str) -> None:
-        self.nfvi.boot(node)
+    def play(self, history: list[str]) -> None:
+        _, hosts, seed = history[0].split()
+        self.nfvi = Nfvi(int(hosts), int(seed))
+        self._truth = Truth(self.nfvi)
+        self.nfvi.world.clock.run(WARM_SECONDS)
+        for command in history[1:]:
+            self._one(*command.split())
+        self._mend_all()
+        self.nfvi.world.clock.run(SETTLE_SECONDS)
+        self._bring_back()  # those that said GOODBYE went only when it was taken: some went meanwhile
+        self.nfvi.world.clock.run(SETTLE_SECONDS)
+        self._all_is_well()
 
-    @rule(first=st.integers(0, 5), number=st.integers(2, 5))
-    def a_rack_dies(self, first: int, number: int) -> None:
-        names = [f"node-{(first + n) % 6}" for n in range(number)]
-        alive = [name for name in names if self.world.hosts[name].powered]
-        for name in alive:
-            self.truth.will_die(name)
-        for name in alive:
-            self.nfvi.power_off(name)
+    def _one(self, command: str, *arguments: str) -> None:
+        """A command, as far as it is possible now."""
+        hosts = [self.nfvi.world.hosts[name] for name in self._names(arguments) if name in self.nfvi.world.hosts]
+        match command:
+            case "power-off" | "hang" | "kill-agent":
+                arguments = tuple(host.name for host in hosts if host.powered)
+            case "start-agent":
+                arguments = tuple(host.name for host in hosts if host.powered and host.agent is Agent.GONE)
+            case "goodbye":
+                arguments = arguments if hosts[0].speaks else ()
+            case "start-seat":
+                arguments = arguments if len(self.nfvi.seats_of(int(arguments[0]))) < 2 else ()
+        if command in {"power-off", "hang"}:
+            for name in arguments:
+                self._truth.will_die(name)
+        if arguments:
+            self.do(command, *arguments)
 
-    @rule(node=NODE, what=st.sampled_from(["kill", "stop", "wake", "start"]))
-    def something_happens_to_an_agent(self, node: str, what: str) -> None:
-        host = self.world.hosts[node]
-        if what == "kill":
-            if host.powered:
-                self.nfvi.kill_agent(node)
-        elif what == "stop":
-            self.nfvi.stop_agent(node)
-        elif what == "wake":
-            self.nfvi.wake_agent(node)
-        elif host.agent is Agent.GONE and host.powered:
-            self.nfvi.start_agent(node)
+    def _mend_all(self) -> None:
+        nfvi = self.nfvi
+        nfvi.lose(0.0)
+        for who in (*nfvi.world.hosts, *(f"seat-{number}" for number in range(SEATS))):
+            nfvi.mend(who)
+        self._bring_back()
+        for number in range(SEATS):
+            nfvi.wake_seat(number)
+            if len(nfvi.seats_of(number)) != 1:
+                nfvi.kill_seat(number)
+                nfvi.start_seat(number)
 
-    @rule(node=NODE, reason=st.sampled_from(["upgrade", "reboot", "stop"]), seconds=st.integers(1, 8))
-    def a_host_says_goodbye(self, node: str, reason: str, seconds: int) -> None:
-        if self.world.hosts[node].speaks:
-            self.nfvi.say_goodbye(node, reason, seconds)
-
-    # Networks
-
-    @rule(node=NODE, networks=st.sampled_from([NETWORKS, NETWORKS[:1], NETWORKS[1:]]))
-    def a_host_is_cut_off(self, node: str, networks: tuple[str, ...]) -> None:
-        self.nfvi.cut(node, networks)
-
-    @rule(seat=SEAT, networks=st.sampled_from([NETWORKS, NETWORKS[:1]]))
-    def a_seat_is_cut_off(self, seat: int, networks: tuple[str, ...]) -> None:
-        self.nfvi.cut(f"seat-{seat}", networks)
-
-    @rule(seat=SEAT, node=NODE)
-    def a_path_is_lost(self, seat: int, node: str) -> None:
-        self.nfvi.part(f"seat-{seat}", node)
-
-    @rule(one=SEAT, other=SEAT)
-    def two_seats_part(self, one: int, other: int) -> None:
-        if one != other:
-            self.nfvi.part(f"seat-{one}", f"seat-{other}")
-
-    @rule(who=st.one_of(NODE, SEAT.map(lambda n: f"seat-{n}")))
-    def networks_are_mended(self, who: str) -> None:
-        self.nfvi.mend(who)
-
-    @rule(share=st.sampled_from([0.0, 0.0, 0.02, BEARABLE_LOSS, 0.4]))
-    def datagrams_are_lost(self, share: float) -> None:
-        self.nfvi.lose(share)
-
-    # Seats
-
-    @rule(seat=SEAT, what=st.sampled_from(["kill", "stop", "wake", "start", "second"]))
-    def something_happens_to_a_seat(self, seat: int, what: str) -> None:
-        there = len(self.nfvi.seats_of(seat))
-        if what == "kill":
-            self.nfvi.kill_seat(seat)
-        elif what == "stop":
-            self.nfvi.stop_seat(seat)
-        elif what == "wake":
-            self.nfvi.wake_seat(seat)
-        elif (what == "start" and not there) or (what == "second" and there == 1):
-            self.nfvi.start_seat(seat)
-
-    # In the end
-
-    def teardown(self) -> None:
-        if not hasattr(self, "nfvi"):
-            return
-        self.nfvi.lose(0.0)
-        for who in (*self.world.hosts, "seat-0", "seat-1", "seat-2"):
-            self.nfvi.mend(who)
-        for name, host in self.world.hosts.items():
+    def _bring_back(self) -> None:
+        for name, host in self.nfvi.world.hosts.items():
             if not host.powered or host.hung:
                 self.nfvi.boot(name)
             elif not host.speaks:
                 self.nfvi.start_agent(name)
-        for seat in range(3):
-            self.nfvi.wake_seat(seat)
-            if len(self.nfvi.seats_of(seat)) != 1:
-                self.nfvi.kill_seat(seat)
-                self.nfvi.start_seat(seat)
-        self.world.clock.run(SETTLE_SECONDS)
-        self._the_absent_are_back()
-        self._all_is_well()
-        self._nothing_moves_any_more()
-
-    def _the_absent_are_back(self) -> None:
-        """Those that said GOODBYE went only when it was taken: some went meanwhile."""
-        for name, host in self.world.hosts.items():
-            if not host.powered:
-                self.nfvi.boot(name)
-            elif not host.speaks:
-                self.nfvi.start_agent(name)
-        self.world.clock.run(SETTLE_SECONDS)
 
     def _all_is_well(self) -> None:
-        for seat in self.nfvi.seats:
-            for name in self.world.hosts:
-                assert seat.state(name) is NodeState.UP, (seat.name, name, seat.state(name))
-        assert not self.nfvi.vim.open_hosts(), self.nfvi.vim.open_hosts()
+        nfvi = self.nfvi
+        for seat in nfvi.seats:
+            for name in nfvi.world.hosts:
+                if seat.state(name) is not NodeState.UP:
+                    raise BrokenError(f"all is well, and {seat.name} holds {name} for {seat.state(name).value}")
+        for fault in nfvi.vim.open_hosts():
+            raise BrokenError(f"all is well, and {fault.kind.value} of {fault.node or 'nfvi'} is open")
+        before = [len(seat.said) for seat in nfvi.seats]
+        nfvi.world.clock.run(QUIET_SECONDS)
+        if [len(seat.said) for seat in nfvi.seats] != before:
+            raise BrokenError("all is well, and seats go on to say something")
 
-    def _nothing_moves_any_more(self) -> None:
-        before = [len(seat.said) for seat in self.nfvi.seats]
-        self.world.clock.run(QUIET_SECONDS)
-        assert [len(seat.said) for seat in self.nfvi.seats] == before
+
+def _node(rng: random.Random) -> str:
+    return f"node-{rng.randrange(HOSTS)}"
+
+
+def _seat(rng: random.Random) -> str:
+    return f"seat-{rng.randrange(SEATS)}"
+
+
+def _rack(rng: random.Random) -> str:
+    first, number = rng.randrange(HOSTS), rng.randint(2, HOSTS - 1)
+    return "power-off " + " ".join(f"node-{(first + n) % HOSTS}" for n in range(number))
+
+
+def _any(rng: random.Random, *texts: str) -> str:
+    return rng.choice(texts)
+
+
+Kind = Callable[[random.Random], str]
+
+KINDS: Final[tuple[tuple[Kind, int], ...]] = (
+    (lambda rng: f"run {rng.randint(1, 80) / 100}", 4),
+    (lambda rng: f"run {rng.randint(1, 8)}", 4),
+    (lambda rng: f"{_any(rng, 'power-off', 'power-off', 'hang')} {_node(rng)}", 2),
+    (lambda rng: f"boot {_node(rng)}", 2),
+    (_rack, 1),
+    (lambda rng: f"{_any(rng, 'kill', 'stop', 'wake', 'start')}-agent {_node(rng)}", 2),
+    (lambda rng: f"goodbye {_node(rng)} {_any(rng, 'upgrade', 'reboot', 'stop')} {rng.randint(1, 8)}", 2),
+    (lambda rng: f"cut {_node(rng)} {_any(rng, '', 'mgmt', 'storage')}".strip(), 2),
+    (lambda rng: f"cut {_seat(rng)} {_any(rng, '', 'mgmt')}".strip(), 2),
+    (lambda rng: f"part {_seat(rng)} {_node(rng)}", 2),
+    (lambda rng: "part seat-{} seat-{}".format(*rng.sample(range(SEATS), 2)), 1),
+    (lambda rng: f"mend {_any(rng, _node(rng), _seat(rng))}", 2),
+    (lambda rng: f"{_any(rng, 'kill', 'stop', 'wake', 'start')}-seat {rng.randrange(SEATS)}", 3),
+    (lambda rng: f"loss {_any(rng, '0', '0', '0.02', str(BEARABLE_LOSS), '0.4')}", 1),
+)
+"""What may happen, and how often."""
