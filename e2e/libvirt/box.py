@@ -51,7 +51,7 @@ class Guest:
 
     name: str
     uid: str
-    """The VMI's, or that of the domain where there is no pod."""
+    """The VMI's."""
     pid: int = 0
     """As the machine sees it, not the box."""
     pod: Pod | None = None
@@ -145,10 +145,15 @@ class Box:
             raise VirshError(f"virsh {' '.join(words)}: {out.decode()}")
         return out.decode()
 
-    async def boot(self, name: str, *, pod: Pod | None = None, memory_mib: int = 64, touched: bool = False) -> Guest:
-        """A guest that has booted. In a pod, libvirtd is in it while it starts qemu, as KubeVirt's always is."""
-        domain_uuid = str(uuid.uuid4())
-        guest = Guest(name, pod.vmi_uid if pod is not None else domain_uuid, pod=pod)
+    async def boot(
+        self, name: str, uid: str, *, pod: Pod | None = None, memory_mib: int = 64, touched: bool = False
+    ) -> Guest:
+        """A guest that has booted. In a pod, libvirtd is in it while it starts qemu, as KubeVirt's always is.
+
+        Without a pod the uid is the domain's; in one it is not, as in KubeVirt.
+        """
+        domain_uuid = uid if pod is None else str(uuid.uuid4())
+        guest = Guest(name, uid, pod=pod)
         image = write_image(self.directory / f"{name}.img")
         xml = self.directory / f"{name}.xml"
         xml.write_text(

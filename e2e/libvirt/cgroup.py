@@ -1,12 +1,15 @@
 """A real cgroup of ours, below one directory per run, in the newest hierarchy that is there."""
 
+import contextlib
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from libvirt.waiting import until
+from libvirt.waiting import PATIENCE_SECONDS, PERIOD_SECONDS, until
 
 HIERARCHIES: Final = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
 """cgroup v2, or hybrid, or v1."""
@@ -51,3 +54,17 @@ class Cgroup:
         except OSError:
             return False
         return True
+
+
+def sweep() -> None:
+    """End and remove what an interrupted test left in cgroups of ours."""
+    tops = [top for top in (Path(text, TOP) for text in HIERARCHIES) if top.exists()]
+    end = time.monotonic() + PATIENCE_SECONDS
+    for place in [Path(each) for top in tops for each, _, _ in os.walk(top, topdown=False)]:
+        for pid in (place / PROCS).read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        while place.exists() and time.monotonic() < end:
+            with contextlib.suppress(OSError):  # what has just ended is in it for a moment yet
+                place.rmdir()
+            time.sleep(PERIOD_SECONDS)

@@ -17,11 +17,10 @@ from nfvi_ha.lab.hypervisor.standin import install_standin
 class Pod:
     """One VMI's."""
 
-    def __init__(self, namespace: str, name: str, program: Path) -> None:
-        self.vmi_uid = str(uuid.uuid4())
+    def __init__(self, namespace: str, name: str, vmi_uid: str, program: Path) -> None:
         self.uid = str(uuid.uuid4())
         self._cgroup = Cgroup("kubepods", "burstable", f"pod{self.uid}", "compute")
-        argv = ["/usr/bin/virt-launcher", "--name", name, "--uid", self.vmi_uid, "--namespace", namespace]
+        argv = ["/usr/bin/virt-launcher", "--name", name, "--uid", vmi_uid, "--namespace", namespace]
         self._launcher = subprocess.Popen(argv, executable=install_standin(program))
         self._cgroup.put(self._launcher.pid)
 

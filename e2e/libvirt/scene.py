@@ -14,16 +14,18 @@ from libvirt.site import Site
 
 
 @asynccontextmanager
-async def scene(box: Box, site: Site, name: str, pod: Pod | None = None, **options: Any) -> AsyncIterator[Guest]:
+async def scene(box: Box, site: Site, *, in_pod: bool = True, **options: Any) -> AsyncIterator[Guest]:
     """A guest that has booted and that the agent knows by its right name; nothing is left of it afterwards."""
+    vm = site.next_vm()
+    pod = Pod(site.namespace, vm.name, vm.uid, site.directory / "virt-launcher") if in_pod else None
     try:
-        guest = await box.boot(name, pod=pod, **options)
+        guest = await box.boot(vm.name, vm.uid, pod=pod, **options)
     except BaseException:
         if pod is not None:
             await pod.close()
         raise
     try:
-        await site.watched(guest.pid, guest.uid, guest.namespace, guest.name)
+        await site.watched(guest.pid, vm)
         yield guest
     finally:
         if box.runs(guest):

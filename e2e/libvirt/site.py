@@ -9,7 +9,9 @@ import signal
 import socket
 import sys
 import urllib.request
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,13 +85,24 @@ class Part:
             await self._process.wait()
 
 
-class Site:
-    """All of it; one hypervisor, this machine."""
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A VM that the API would show on this node."""
 
-    def __init__(self, directory: Path, probes: Mapping[str, Any]) -> None:
+    name: str
+    uid: str
+
+
+class Site:
+    """All of it; one hypervisor, this machine. ``vms`` are those that may be booted, in this order."""
+
+    def __init__(self, directory: Path, probes: Mapping[str, Any], namespace: str, vms: Iterable[str]) -> None:
         self.directory = directory
         self.vim = Receiver(ReceiverSettings())
+        self.namespace = namespace
         self._probes = probes
+        self._vms = [Vm(name, str(uuid.uuid4())) for name in vms]
+        self._unused = iter(self._vms)
         self._awaited: set[str] = set()
         self._ports = _free_ports(SEATS + 1)
         self._port_file = directory / "agent.port"
@@ -122,11 +135,15 @@ class Site:
             if one.type.endswith(type_) and one.subject.endswith(f"/{subject}") and one.accepted and not one.duplicate
         ]
 
-    def unexpected(self, namespace: str) -> list[str]:
-        """VMs of the namespace that were told of as failed, and that no test failed."""
+    def next_vm(self) -> Vm:
+        """One that was not booted yet."""
+        return next(self._unused)
+
+    def unexpected(self) -> list[str]:
+        """VMs of ours that were told of as failed, and that no test failed."""
         failed = (one.subject for one in self.vim.records if one.type.endswith("vm.failed"))
         names = {subject.partition("/")[2] for subject in failed}
-        return sorted(name for name in names - self._awaited if name.startswith(f"{namespace}/"))
+        return sorted(name for name in names - self._awaited if name.startswith(f"{self.namespace}/"))
 
     def expect_failed(self, subject: str) -> None:
         """A test ends this VM itself, when it is done with it."""
@@ -154,15 +171,15 @@ class Site:
         )
         return self.agent.lines(message, **fields)[-1]
 
-    async def watched(self, pid: int, uid: str, namespace: str, name: str) -> None:
+    async def watched(self, pid: int, vm: Vm) -> None:
         """Until the agent watches that process as that VM."""
         kept = self.directory / "state-agent" / "watched.json"
 
         def there() -> bool:
             rows = json.loads(kept.read_text())["vms"] if kept.exists() else []
-            return any(row["pid"] == pid and row["vm"] == [uid, namespace, name] for row in rows)
+            return any(row["pid"] == pid and row["vm"] == [vm.uid, self.namespace, vm.name] for row in rows)
 
-        await until(there, lambda: f"qemu {pid} to be watched as {namespace}/{name}: {self.agent.log()[-3000:]}")
+        await until(there, lambda: f"qemu {pid} to be watched as {vm.name}: {self.agent.log()[-3000:]}")
 
     async def evidence(self, subject: str) -> list[Mapping[str, Any]]:
         """The proof for a VM that failed, once seat 0 has it in its record, which waits for the API server."""
@@ -235,7 +252,20 @@ class Site:
             Put(FeedKind.CONFIG, "config", {**config, "policy": policy}),
             Put(FeedKind.ENDPOINT, "vim", {"object": endpoint, "secrets": []}),
             Put(FeedKind.NODE, NODE, node),
+            *(Put(FeedKind.VM, vm.uid, self._as_shown(vm)) for vm in self._vms),
         ]
+
+    def _as_shown(self, vm: Vm) -> dict[str, Any]:
+        return {
+            "namespace": self.namespace,
+            "name": vm.name,
+            "node": NODE,
+            "vnf": "",
+            "slot": None,
+            "report": True,
+            "going": False,
+            "migrating": False,
+        }
 
 
 def _evidence(spool: Path, subject: str) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from libvirt.box import Box
-from libvirt.conftest import BIG_RUNS, RUNS, MakePod
+from libvirt.conftest import BIG_RUNS, RUNS
 from libvirt.figures import Figures
 from libvirt.scene import Stopwatch, ends, scene
 from libvirt.site import Site
@@ -21,54 +21,44 @@ STOPPED_LIMIT_MS = 1000
 BIG_MIB = 1536
 BIG_DUMP_MIB = 256
 """Its core dump goes to a disk, at perhaps 60 MB a second."""
-SHAPES = ("alone", "in a pod")
-"""Under libvirt alone, or as in a virt-launcher pod of KubeVirt."""
 
-shapes = pytest.mark.parametrize("shape", SHAPES)
 runs = pytest.mark.parametrize("run", range(RUNS))
 big_runs = pytest.mark.parametrize("run", range(BIG_RUNS))
 
 
-@shapes
 @runs
-async def test_killed_guest_is_told_then_proven(
-    box: Box, site: Site, figures: Figures, make_pod: MakePod, shape: str, run: int
-) -> None:
-    name = f"killed-{shape.split()[0]}-{run}"
-    async with scene(box, site, name, make_pod(name) if shape != "alone" else None) as guest:
+async def test_killed_guest_is_told_then_proven(box: Box, site: Site, figures: Figures, run: int) -> None:
+    async with scene(box, site) as guest:
         watch = Stopwatch()
         guest.signal(signal.SIGKILL)
         told = await site.wait_for("vm.failed", guest.label)
         assert (told.cause, told.uid) == ("QemuKilled", guest.uid)
-        # In a pod somebody might have deleted the VMI, and there is no API server to ask.
-        assert told.confidence == ("high" if shape == "alone" else "low")
+        assert told.confidence == "low", "somebody might have deleted the VMI, and there is no API server to ask"
         assert watch.to(told.at) < WITHIN_MS
-        figures.add(f"SIGKILL, {shape}", "vm.failed QemuKilled", "to the VIM", watch.to(told.at))
+        figures.add("SIGKILL", "vm.failed QemuKilled", "to the VIM", watch.to(told.at))
         (evidence,) = await site.evidence(guest.label)
         assert evidence["kind"] == "ProcessGone"
         assert f"pid {guest.pid}" in evidence["detail"]
 
 
-@shapes
 @runs
 async def test_guest_that_crashes_with_a_core_dump_is_told_as_crashed(
-    box: Box, site: Site, figures: Figures, make_pod: MakePod, shape: str, run: int
+    box: Box, site: Site, figures: Figures, run: int
 ) -> None:
-    name = f"crashed-{shape.split()[0]}-{run}"
-    async with scene(box, site, name, make_pod(name) if shape != "alone" else None) as guest:
+    async with scene(box, site) as guest:
         watch = Stopwatch()
         guest.signal(signal.SIGSEGV)
         told = await site.wait_for("vm.failed", guest.label)
         assert (told.cause, told.uid) == ("QemuCrashed", guest.uid)
         assert watch.to(told.at) < WITHIN_MS
-        figures.add(f"SIGSEGV, core dumped, {shape}", "vm.failed QemuCrashed", "to the VIM", watch.to(told.at))
+        figures.add("SIGSEGV, core dumped", "vm.failed QemuCrashed", "to the VIM", watch.to(told.at))
         await box.gone(guest)
         assert dumped(box)
 
 
 @runs
 async def test_stopped_guest_is_stuck_until_it_runs_again(box: Box, site: Site, figures: Figures, run: int) -> None:
-    async with scene(box, site, f"stopped-{run}") as guest:
+    async with scene(box, site) as guest:
         watch = Stopwatch()
         guest.signal(signal.SIGSTOP)
         told = await site.wait_for("vm.stuck", guest.label)
@@ -84,7 +74,7 @@ async def test_stopped_guest_is_stuck_until_it_runs_again(box: Box, site: Site, 
 
 @runs
 async def test_guest_that_shuts_itself_down_is_no_failure(box: Box, site: Site, figures: Figures, run: int) -> None:
-    async with scene(box, site, f"shutdown-{run}") as guest:
+    async with scene(box, site) as guest:
         watch = Stopwatch()
         await box.virsh("shutdown", guest.domain)
         line = await site.logged("VM ended as intended", pid=guest.pid)
@@ -98,7 +88,7 @@ async def test_guest_that_shuts_itself_down_is_no_failure(box: Box, site: Site, 
 async def test_guest_that_is_destroyed_and_undefined_is_no_failure(
     box: Box, site: Site, figures: Figures, run: int
 ) -> None:
-    async with scene(box, site, f"destroyed-{run}") as guest:
+    async with scene(box, site) as guest:
         watch = Stopwatch()
         await box.virsh("destroy", guest.domain)
         line = await site.logged("VM ended as intended", pid=guest.pid)
@@ -110,7 +100,7 @@ async def test_guest_that_is_destroyed_and_undefined_is_no_failure(
 
 async def test_paused_guest_is_none_that_is_stuck(box: Box, site: Site) -> None:
     """Its processors stand still, its process does not; the next guest's fault comes after it would have been told."""
-    async with scene(box, site, "paused") as paused, scene(box, site, "stopped-beside") as other:
+    async with scene(box, site) as paused, scene(box, site) as other:
         await box.virsh("suspend", paused.domain)
         other.signal(signal.SIGSTOP)
         await site.wait_for("vm.stuck", other.label)
@@ -127,8 +117,7 @@ async def test_paused_guest_is_none_that_is_stuck(box: Box, site: Site) -> None:
 async def test_big_guest_is_told_before_its_memory_is_freed_or_dumped(
     box: Box, site: Site, figures: Figures, number: signal.Signals, cause: str, mib: int, run: int
 ) -> None:
-    name = f"big-{cause.lower()}-{run}"
-    async with scene(box, site, name, memory_mib=mib, touched=True) as guest:
+    async with scene(box, site, memory_mib=mib, touched=True) as guest:
         with ExitStack() as stack:
             pidfd = os.pidfd_open(guest.pid)
             stack.callback(os.close, pidfd)

@@ -24,7 +24,7 @@ runs = pytest.mark.parametrize("run", range(RUNS))
 @runs
 async def test_killed_libvirtd_is_told_and_its_guest_is_not(box: Box, site: Site, figures: Figures, run: int) -> None:
     await site.asked(box.daemon)
-    async with scene(box, site, f"orphan-{run}") as guest:
+    async with scene(box, site) as guest:
         failed, restored = len(site.told("process.failed", SUBJECT)), len(site.told("process.restored", SUBJECT))
         watch = Stopwatch()
         os.kill(box.daemon, signal.SIGKILL)
@@ -40,7 +40,7 @@ async def test_killed_libvirtd_is_told_and_its_guest_is_not(box: Box, site: Site
 @runs
 async def test_stopped_libvirtd_hangs_and_its_guest_does_not(box: Box, site: Site, figures: Figures, run: int) -> None:
     await site.asked(box.daemon)
-    async with scene(box, site, f"beside-{run}") as guest:
+    async with scene(box, site) as guest:
         hung, answering = len(site.told("process.hung", SUBJECT)), len(site.told("process.answering", SUBJECT))
         watch = Stopwatch()
         os.kill(box.daemon, signal.SIGSTOP)
@@ -61,7 +61,7 @@ async def test_libvirtd_that_answers_nobody_hangs_and_its_guests_end_is_told_all
 ) -> None:
     """Its state in the process table is that of a healthy one: only its protocol tells."""
     await site.asked(box.daemon)
-    async with scene(box, site, f"unattended-{run}") as guest:
+    async with scene(box, site) as guest:
         hung, answering = len(site.told("process.hung", SUBJECT)), len(site.told("process.answering", SUBJECT))
         watch = Stopwatch()
         async with frozen(box.daemon):
