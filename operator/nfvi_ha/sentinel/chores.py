@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REVIEW_SECONDS: Final = 0.5
+ALIVE_SECONDS: Final = 1.0
 QUIET: Final = frozenset({NodeState.UP, NodeState.NETWORK_FAULT, NodeState.LEFT, NodeState.UNKNOWN})
 
 
@@ -26,6 +27,7 @@ class Chores:
         self._beat_at = self._review_at = self._report_at = float("-inf")
         self._heard: list[int] = []
         self._heard_by_scribe: list[int] | None = None
+        self._alive_at = float("-inf")
         self._lost: dict[int, bool] = {}
         self._twice: frozenset[int] = frozenset()
 
@@ -53,6 +55,10 @@ class Chores:
         if now - self._report_at >= host_report.PERIOD_SECONDS:
             self._report_at = now
             one.reports.flush()
+        if now - self._alive_at >= ALIVE_SECONDS:
+            # By that the scribe knows that we judge, and that what we said last still holds.
+            self._alive_at = now
+            one.scribe.send({"alive": True})
         if now - self._review_at >= REVIEW_SECONDS:
             self._review_at = now
             self._clear_seats()

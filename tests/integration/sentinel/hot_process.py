@@ -50,10 +50,12 @@ class HotProcess:
         ours.setblocking(False)
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=MAX_LINE_BYTES)
         self._task = asyncio.create_task(self._read(reader))
+        self._pulse = asyncio.create_task(self._go_on())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
+        self._pulse.cancel()
         self._writer.close()
         try:
             await asyncio.to_thread(self.process.wait, 10)
@@ -73,6 +75,11 @@ class HotProcess:
                     case Synced():
                         self.synced = True
                 self._changed.notify_all()
+
+    async def _go_on(self) -> None:
+        while True:
+            self.send(alive=True)
+            await asyncio.sleep(1.0)
 
     def of(self, kind: FeedKind) -> dict[str, Obj]:
         return {key: value for (of, key), value in self.told.items() if of is kind}

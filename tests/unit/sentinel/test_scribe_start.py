@@ -55,3 +55,14 @@ async def test_a_scribe_that_comes_back_is_told_first_who_is_there_then_all_that
     assert lines[0] == {"seats": [1, 2]}
     assert [line["record"]["spec"]["fault"]["cause"] for line in lines if "record" in line] == ["Silent"]
     assert [line["hypervisor"]["state"] for line in lines if "hypervisor" in line] == ["Failed"]
+
+
+async def test_a_scribe_hears_each_second_that_we_judge(sentinel: Sentinel, tmp_path: Path) -> None:
+    scribes = Scribes(tmp_path)
+    await until(lambda: sentinel.scribe.connected, "the first scribe")
+    now = sentinel.clock.monotonic()
+    for passed in range(4):
+        sentinel.clock.monotonic = lambda passed=passed: now + passed  # type: ignore[misc]
+        sentinel.chores.tick(now + passed)
+        sentinel.chores.tick(now + passed)
+    await until(lambda: scribes.lines().count({"alive": True}) == 4, "it to be told each second")

@@ -100,8 +100,11 @@ class Hypervisors:
 
     async def _work(self, node: str) -> None:
         report = self._reports.get(node)
-        if report is not None:
+        if report is not None and self._rank.speaks:
             await self._marker.mark(report)
+        elif report is not None:
+            # Ours stands still: others may have marked what it still holds for Up, or the other way round.
+            self._queue.add_after(node, AGAIN_SECONDS)
         if not self._objects.synced or not self._governed(node):
             return
         if report is None or node not in self._unwritten:

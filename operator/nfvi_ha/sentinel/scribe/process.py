@@ -201,7 +201,10 @@ class Scribe:
                 return
 
     def _take(self, line: JsonObject) -> None:
-        """The hot process wants something."""
+        """The hot process wants something, or says only that it goes on."""
+        self._rank.spoke()
+        if "alive" in line:
+            return
         if self._orders is None:
             self._early.put(line)
         else:

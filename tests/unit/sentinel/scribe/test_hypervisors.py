@@ -17,7 +17,7 @@ from nfvi_ha.sentinel.scribe import hypervisors as subject
 from nfvi_ha.sentinel.scribe.hypervisor_object import HypervisorObjects, hypervisor_view
 from nfvi_ha.sentinel.scribe.hypervisors import Hypervisors
 from nfvi_ha.sentinel.scribe.marker import Marker
-from nfvi_ha.sentinel.scribe.rank import Rank
+from nfvi_ha.sentinel.scribe.rank import MUTE_SECONDS, Rank
 from nfvi_ha.sentinel.scribe.report import HypervisorReport
 from tests.unit.sentinel.scribe.records_made import AT
 
@@ -58,22 +58,30 @@ class Api:
 
 
 class NoMarks:
+    """What is marked on Nodes is tested elsewhere, here only that it is."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
     async def mark(self, report: HypervisorReport) -> None:
-        """Marks are tested elsewhere."""
+        self.asked.append(report.state)
 
 
 class Seat:
     def __init__(self, api: Api, seat: int = 0) -> None:
         self.api = api
         self.events: list[tuple[str, ...]] = []
-        self.rank = Rank(seat, 0.05)
+        self.now = 0.0
+        self.marks = NoMarks()
+        self.rank = Rank(seat, 0.05, lambda: self.now)
+        self.rank.spoke()
         self.objects = HypervisorObjects(
             cast("KubeClient", api), lambda name: self.hypervisors.object_changed(name), now=lambda: AT
         )
         self.objects.synced = True
         self.hypervisors = Hypervisors(
             objects=self.objects,
-            marker=cast("Marker", NoMarks()),
+            marker=cast("Marker", self.marks),
             governed=lambda _: True,
             rank=self.rank,
             emit=lambda *event: self.events.append(event),
@@ -206,3 +214,18 @@ async def test_nothing_is_made_before_it_is_known_what_there_is() -> None:
         seat.objects.synced = True
         seat.hypervisors.all_known(["worker-1", "worker-2"])
         await until(lambda: state(api) == "Up" and "worker-2" in api.objects)
+
+
+async def test_a_seat_whose_hot_process_stands_still_marks_nothing_until_it_speaks_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it holds for Up may have died since, and have been marked by the others."""
+    monkeypatch.setattr(subject, "AGAIN_SECONDS", 0.01)
+    api = Api()
+    async with Seat(api).running() as seat:
+        seat.now = MUTE_SECONDS + 0.1
+        seat.hypervisors.take(UP)
+        await worked(seat, "other")
+        assert seat.marks.asked == []
+        seat.rank.spoke()
+        await until(lambda: seat.marks.asked == ["Up", "Up"])
