@@ -35,7 +35,7 @@ VOTE_KEY = b"v" * 32
 KEY_ID = 3
 NETWORKS = ("mgmt", "storage")
 SEAT_ADDRESSES = ("127.0.1.1", "127.0.1.2")
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 45.0
 """Generous: how long anything may take on a machine that does other things, too."""
 
 
