@@ -1,16 +1,21 @@
 """The hardware of simulated hypervisors: files as sysfs has them, for this machine has none of it, or only once."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from nfvi_ha.agent.probes.hardware.probe import NOTES_FILE
 from nfvi_ha.lab.errors import LabFailed
 from nfvi_ha.lab.faults import Injection
 
 DIRECTORY: Final = "hardware"
 DIMMS: Final = 64
+WATCHED_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.05
 _CONTROLLER: Final = "devices/system/edac/mc/mc0"
+_NOTES: Final = Path("agent", "state", NOTES_FILE)
 
 
 def hardware_settings(node_directory: Path) -> Mapping[str, Any]:
@@ -28,6 +33,20 @@ def hardware_settings(node_directory: Path) -> Mapping[str, Any]:
     for name in ("ce_count", "ue_count", "ce_noinfo_count", "ue_noinfo_count"):
         _write(root / _CONTROLLER / name, 0)
     return {"sysfsRoot": str(root), "kmsgPath": str(root / "kmsg"), "smartctl": [], "nvme": []}
+
+
+async def wait_watched(node: str, node_directory: Path) -> None:
+    """Until the hypervisor's agent has looked at its hardware: it beats a second or two before that.
+
+    Raises:
+        LabFailed: it did not within half a minute.
+    """
+    notes = node_directory / _NOTES
+    deadline = time.monotonic() + WATCHED_SECONDS
+    while not notes.exists():
+        if time.monotonic() > deadline:
+            raise LabFailed(f"the agent of {node} did not look at its hardware within {WATCHED_SECONDS:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def uncorrected_error(node: str, node_directory: Path) -> tuple[Injection, str]:

@@ -3,13 +3,15 @@
 from typing import Final
 
 from nfvi_ha.lab.faults import Injection
-from nfvi_ha.lab.host_hardware import uncorrected_error
+from nfvi_ha.lab.host_hardware import uncorrected_error, wait_watched
 from nfvi_ha.lab.play import Session
 from nfvi_ha.lab.scenarios.host_scenario import HostScenario, Target, Word
 
 
 async def _inject(session: Session, hit: Target) -> Injection:
-    injection, hit.notes["component"] = uncorrected_error(hit.node, session.access.hosts.directory(hit.node))
+    directory = session.access.hosts.directory(hit.node)
+    await wait_watched(hit.node, directory)
+    injection, hit.notes["component"] = uncorrected_error(hit.node, directory)
     return injection
 
 
