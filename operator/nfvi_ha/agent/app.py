@@ -83,8 +83,11 @@ async def run_probes(config: AgentConfig, link: BeatLink, make_probes: MakeProbe
 
 
 def _tables(config: AgentConfig, link: BeatLink, spool: Spool) -> tuple[FaultTable, InventoryBook]:
-    soon = asyncio.get_running_loop().call_soon
-    table = FaultTable(spool.load(), room=room(config.node), tell=link.faults, save=spool.save, soon=soon)
+    loop = asyncio.get_running_loop()
+    soon = loop.call_soon
+    table = FaultTable(
+        spool.load(), room=room(config.node), tell=link.faults, save=spool.save, soon=soon, later=loop.call_later
+    )
     table.seats_needed = min(SEATS_TO_RECORD, len({each.seat for each in config.sentinels}) or SEATS_TO_RECORD)
     link.on_answered = table.answered
     link.on_episode = table.node_episode

@@ -22,6 +22,8 @@ class FaultEntry:
     shown_since: int | None = None
     """Generation of the first set sent that had it in its present form, and each since then; None: not in the set
     that was sent last (there was no room), so no seat can be meant when it says that it has recorded the serial."""
+    told: bool = False
+    """Some set that was sent had it, in whatever form."""
     recorded_by: set[int] = field(default_factory=set)
     carried_over: bool = False
     """A state from before a restart that no probe has seen again yet."""

@@ -19,6 +19,8 @@ CARRIED_OVER_SECONDS: Final = 10.0
 """So long a probe has, after a restart, to see again what it saw before; then the fault counts as cleared."""
 SEATS_TO_RECORD: Final = 2
 SETTLED_KEPT: Final = 300
+SLICE_SECONDS: Final = 0.04
+"""Between two sets where one has no room for all: a set with news is sent three times, 10 ms apart."""
 _BITMAP_BITS: Final = 64
 _OVERFLOW: Final = FaultKey(FaultKind.AGENT_OVERFLOW, "agent")
 
@@ -40,7 +42,8 @@ class FaultTable:
     """Gives serials and episodes, keeps what must be kept, and tells the beat process.
 
     ``tell`` is called with the set, then ``save`` (which must not block), both by way of ``soon``, so that fifty
-    deaths seen in one turn are told together.
+    deaths seen in one turn are told together. Where a beat has no room for all of them, what was never told goes first
+    in the next, ``later``: to wait until those before it are on record would take seconds.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class FaultTable:
         tell: Callable[[Telling], None],
         save: Callable[[], None],
         soon: Callable[[Callable[[], None]], object],
+        later: Callable[[float, Callable[[], None]], object],
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +64,7 @@ class FaultTable:
         self._tell = tell
         self._save = save
         self._soon = soon
+        self._later = later
         self._wall_ms = wall_ms
         self._carried_until = monotonic() + CARRIED_OVER_SECONDS
         self._monotonic = monotonic
@@ -181,7 +186,8 @@ class FaultTable:
 
     def _pack(self) -> Packed:
         faults = [entry.on_the_wire() for entry in self.memory.entries.values()]
-        packed = pack(faults, self._room, self.memory.episodes.get(_OVERFLOW, 0))
+        untold = frozenset(entry.serial for entry in self.memory.entries.values() if not entry.told)
+        packed = pack(faults, self._room, self.memory.episodes.get(_OVERFLOW, 0), first=untold)
         if self.left_out and not packed.left_out:
             self.memory.episodes[_OVERFLOW] = self.memory.episodes.get(_OVERFLOW, 0) + 1
         self.left_out = packed.left_out
@@ -192,12 +198,20 @@ class FaultTable:
         self._generation += 1
         packed = self._pack()
         shown = {fault.serial for fault in unpack(packed.blob)}
+        fresh = [entry for entry in self.memory.entries.values() if entry.serial in shown and not entry.told]
         for entry in self.memory.entries.values():
             if entry.serial not in shown:
                 entry.shown_since = None
             elif entry.shown_since is None:
                 entry.shown_since = self._generation
+            entry.told = entry.told or entry.serial in shown
         new, self._new = self._new, False
         spooled = any(entry.from_before for entry in self.memory.entries.values())
         self._tell(Telling(packed.blob, self._generation, new, spooled))
         self._save()
+        if fresh:  # else what is left has no room in any set, however often it is tried
+            self._later(SLICE_SECONDS, self._next_slice)
+
+    def _next_slice(self) -> None:
+        if any(not entry.told for entry in self.memory.entries.values()):
+            self._changed(new=True)

@@ -36,12 +36,15 @@ class Desk:
         self.story: list[str] = []
         self.tellings: list[Telling] = []
         self.waiting: list[Callable[[], None]] = []
+        self.slices: list[Callable[[], None]] = []
+        """What the table wants to be called for later."""
         self.table = FaultTable(
             memory or Memory("boot"),
             room=room,
             tell=self._tell,
             save=lambda: self.story.append("saved"),
             soon=self.waiting.append,
+            later=lambda _, call: self.slices.append(call),
             wall_ms=lambda: self.wall_ms,
             monotonic=lambda: self.now,
         )
@@ -54,6 +57,11 @@ class Desk:
         while self.waiting:
             self.waiting.pop(0)()
         return self.tellings[-1]
+
+    def next_slice(self) -> Telling:
+        while self.slices:
+            self.slices.pop(0)()
+        return self.turn()
 
     def faults(self) -> tuple[LocalFault, ...]:
         return unpack(self.turn().blob)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from nfvi_ha.agent.observed import FaultKey, Observed
 from nfvi_ha.core.fault import FaultKind, Severity
+from nfvi_ha.core.wire.local_fault import unpack
 from tests.unit.agent.fault_desk import HUNG, HUNG_SEEN, Desk, death
 
 
@@ -171,3 +172,42 @@ def test_event_of_a_component_may_happen_again() -> None:
         for seat in (0, 1):
             desk.table.answered(seat, desk.tellings[-1].generation, recorded_upto=1000, bitmap=0)
         desk.turn()
+
+
+def test_fifty_deaths_are_all_told_within_a_few_sets_and_not_one_by_one_as_they_are_recorded() -> None:
+    desk = Desk()
+    for number in range(50):
+        desk.table.event(*death(f"uid-{number}"))
+    told: set[str] = set()
+    telling = desk.turn()
+    for sets in range(1, 50):
+        told |= {fault.vm_uid for fault in unpack(telling.blob) if fault.vm_uid}
+        assert any(fault.kind is FaultKind.AGENT_OVERFLOW for fault in unpack(telling.blob)), "or states would be over"
+        if len(told) == 50:
+            break
+        telling = desk.next_slice()
+        assert telling.new
+    assert len(told) == 50
+    assert sets <= 50 // 5
+    assert desk.next_slice().generation == telling.generation, "and then it is quiet"
+
+
+def test_what_is_new_goes_before_deaths_that_wait_for_their_record() -> None:
+    desk = Desk()
+    for number in range(50):
+        desk.table.event(*death(f"uid-{number}"))
+    for _ in range(20):
+        desk.next_slice()
+    desk.table.put(HUNG, HUNG_SEEN)
+    assert HUNG.kind in {fault.kind for fault in desk.faults()}
+
+
+def test_a_fault_that_never_has_room_is_not_tried_for_ever() -> None:
+    desk = Desk(room=400)
+    key, seen = death()
+    desk.table.event(key, replace(seen, vm_name="x" * 250, vnf="y" * 250))
+    desk.table.put(HUNG, HUNG_SEEN)
+    desk.turn()
+    for _ in range(3):
+        last = desk.next_slice()
+    assert desk.next_slice().generation == last.generation

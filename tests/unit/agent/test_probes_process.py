@@ -141,7 +141,8 @@ async def test_probe_that_fails_is_counted_and_started_again_and_the_others_run_
             await asyncio.Event().wait()
 
     soon = asyncio.get_running_loop().call_soon
-    table = FaultTable(Memory("boot"), room=1000, tell=lambda _: None, save=lambda: None, soon=soon)
+    later = asyncio.get_running_loop().call_later
+    table = FaultTable(Memory("boot"), room=1000, tell=lambda _: None, save=lambda: None, soon=soon, later=later)
     book = InventoryBook(lambda _: None, soon)
     tasks = [asyncio.create_task(keep_running(probe, table, book, failures.append)) for probe in (Bad(), Good())]
     await eventually(lambda: runs["bad"] >= 3)

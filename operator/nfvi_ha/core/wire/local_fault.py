@@ -5,7 +5,7 @@ A set is one entry behind the other, each ``u16 length | entry``, so kinds that 
 
 import struct
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,15 +132,17 @@ class FaultSet:
     """Entries of kinds that only a newer agent knows; there is nothing we could do with them but count them."""
 
 
-def pack(faults: Iterable[LocalFault], room: int, overflow_episode: int = 0) -> Packed:
+def pack(
+    faults: Iterable[LocalFault], room: int, overflow_episode: int = 0, *, first: Container[int] = frozenset()
+) -> Packed:
     """VM events first, then by severity, then by serial; what finds no room is counted in an AGENT_OVERFLOW entry.
 
-    An event that finds no room gets its turn when those before it are recorded and gone.
+    Those whose serials are in ``first`` go before all others: what was never said goes before what was.
 
     Raises:
         OutOfRange: a field of a fault cannot hold its value.
     """
-    ordered = sorted(faults, key=_precedence)
+    ordered = sorted(faults, key=lambda fault: (fault.serial not in first, *_precedence(fault)))
     entries = [encode_fault(fault) for fault in ordered]
     if sum(map(len, entries)) <= room:
         return Packed(b"".join(entries), {})
