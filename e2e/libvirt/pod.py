@@ -33,6 +33,10 @@ class Pod:
         finally:
             self._cgroup.put_out(pid)
 
+    def take(self, pid: int) -> None:
+        """This process is in the pod from now on."""
+        self._cgroup.put(pid)
+
     async def close(self) -> None:
         """Nothing is left of it. Its processes but the launcher must have ended."""
         self._launcher.kill()

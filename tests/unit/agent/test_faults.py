@@ -180,7 +180,7 @@ def test_fifty_deaths_are_all_told_within_a_few_sets_and_not_one_by_one_as_they_
         desk.table.event(*death(f"uid-{number}"))
     told: set[str] = set()
     telling = desk.turn()
-    for sets in range(1, 50):
+    for _ in range(10):
         told |= {fault.vm_uid for fault in unpack(telling.blob) if fault.vm_uid}
         assert any(fault.kind is FaultKind.AGENT_OVERFLOW for fault in unpack(telling.blob)), "or states would be over"
         if len(told) == 50:
@@ -188,7 +188,6 @@ def test_fifty_deaths_are_all_told_within_a_few_sets_and_not_one_by_one_as_they_
         telling = desk.next_slice()
         assert telling.new
     assert len(told) == 50
-    assert sets <= 50 // 5
     assert desk.next_slice().generation == telling.generation, "and then it is quiet"
 
 

@@ -65,7 +65,9 @@ async def run_vm_probe(directory: Path, vms: int, seconds: float, kills: int) ->
         OSError: a stand-in cannot be started.
     """
     desk, loop = _Desk(), asyncio.get_running_loop()
-    table = FaultTable(Memory(BOOT), room=1200, tell=desk.tell, save=lambda: None, soon=loop.call_soon)
+    table = FaultTable(
+        Memory(BOOT), room=1200, tell=desk.tell, save=lambda: None, soon=loop.call_soon, later=loop.call_later
+    )
     settings, metrics = VmProbeSettings(cgroups="directory"), VmMetrics(CollectorRegistry())
     machines = Machines(directory)
     pods = [_start(machines, number) for number in range(vms)]
