@@ -4,6 +4,7 @@ A state (``put`` ... ``clear``) is in the set as long as it lasts. An event (``e
 sentinels have it on record. The beat process is told in the same turn of the event loop; the spool is written after.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,10 @@ from nfvi_ha.agent.fault_entry import FaultEntry
 from nfvi_ha.agent.memory import Memory
 from nfvi_ha.agent.observed import FaultKey, Observed
 from nfvi_ha.core.fault import FaultKind
-from nfvi_ha.core.wire.local_fault import Packed, pack, unpack
+from nfvi_ha.core.wire.errors import OutOfRange
+from nfvi_ha.core.wire.local_fault import Packed, encode_fault, pack, unpack
+
+_LOG: Final = logging.getLogger(__name__)
 
 CARRIED_OVER_SECONDS: Final = 10.0
 """So long a probe has, after a restart, to see again what it saw before; then the fault counts as cleared."""
@@ -151,7 +155,10 @@ class FaultTable:
     def _add(self, key: FaultKey, observed: Observed, *, is_event: bool) -> None:
         seen = observed if observed.seen_at_ms else replace(observed, seen_at_ms=self._wall_ms())
         episode = self.memory.episodes.get(key, 0)
-        self.memory.entries[key] = FaultEntry(key, seen, is_event, self.memory.take_serial(), episode)
+        entry = FaultEntry(key, seen, is_event, self.memory.take_serial(), episode)
+        if not _sayable(entry):
+            return
+        self.memory.entries[key] = entry
         self.memory.reserve()
         self._changed(new=True)
 
@@ -160,6 +167,8 @@ class FaultTable:
         proof = observed.proof or before.proof
         after = replace(observed, seen_at_ms=before.seen_at_ms, proof=proof)
         if after == before:
+            return
+        if not _sayable(replace(entry, observed=after)):
             return
         entry.observed = after
         entry.shown_since = None
@@ -215,3 +224,14 @@ class FaultTable:
     def _next_slice(self) -> None:
         if any(not entry.told for entry in self.memory.entries.values()):
             self._changed(new=True)
+
+
+def _sayable(entry: FaultEntry) -> bool:
+    """Whether a beat can carry it. One that a probe filled in wrongly must not keep all others from being told."""
+    try:
+        encode_fault(entry.on_the_wire())
+    except OutOfRange as error:
+        key = entry.key
+        _LOG.error("a fault cannot be told", extra={"kind": key.kind.value, "on": key.on, "error": str(error)})
+        return False
+    return True

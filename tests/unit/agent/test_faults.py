@@ -210,3 +210,13 @@ def test_a_fault_that_never_has_room_is_not_tried_for_ever() -> None:
     for _ in range(3):
         last = desk.next_slice()
     assert desk.next_slice().generation == last.generation
+
+
+def test_one_fault_that_no_beat_can_carry_keeps_no_other_from_being_told() -> None:
+    desk = Desk()
+    key, seen = death()
+    desk.table.event(key, replace(seen, slot=2**40))
+    desk.table.put(HUNG, HUNG_SEEN)
+    assert [fault.kind for fault in desk.faults()] == [HUNG.kind]
+    desk.table.put(HUNG, replace(HUNG_SEEN, cause="x" * 300))
+    assert [fault.cause for fault in desk.faults()] == [HUNG_SEEN.cause]
