@@ -55,6 +55,15 @@ class WholeSite(Site):
         assert len(await self.incidents(kind, node)) == 1
         return obj
 
+    async def until_cleared(self, kind: str, node: str) -> None:
+        """Until the one Incident of that kind says that it is over, and says nothing else."""
+
+        async def as_wanted() -> bool:
+            (one,) = await self.incidents(kind, node)
+            return [action["name"] for action in one["status"].get("actions", ())] == ["cleared"]
+
+        await eventually(as_wanted, f"{kind} of {node} cleared in the API")
+
     async def until_tainted(self, node: str, *, tainted: bool) -> None:
         """Until the Node bears our taint, or bears it no more."""
 
