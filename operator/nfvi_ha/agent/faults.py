@@ -58,7 +58,7 @@ class FaultTable:
         tell: Callable[[Telling], None],
         save: Callable[[], None],
         soon: Callable[[Callable[[], None]], object],
-        later: Callable[[float, Callable[[], None]], object],
+        later: Callable[[float, Callable[[], None]], object] | None = None,
         wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,7 +68,7 @@ class FaultTable:
         self._tell = tell
         self._save = save
         self._soon = soon
-        self._later = later
+        self._later = later or (lambda _, call: soon(call))
         self._wall_ms = wall_ms
         self._carried_until = monotonic() + CARRIED_OVER_SECONDS
         self._monotonic = monotonic
