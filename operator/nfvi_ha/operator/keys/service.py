@@ -28,7 +28,6 @@ MAX_BODY_BYTES: Final = 1024
 """The question has no body."""
 MAX_TOKEN: Final = 16_384
 RETRY_SECONDS: Final = 5
-HANDSHAKE_SECONDS: Final = 5.0
 _GIVEN: Final = "Given"
 
 
